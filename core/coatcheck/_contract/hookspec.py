@@ -198,5 +198,13 @@ def hook_names(spec: type) -> tuple[str, ...]:
 STORAGE_HOOKS = hook_names(StorageHooks)
 OPTIONAL_HOOKS = ("count", "update_where", "delete_where", "purge", "pepper_counts", "bound")
 EVENT_HOOKS = hook_names(EventHooks)
-READ_HOOKS = frozenset({"info", "ping", "load", "find", "count", "pepper_counts"})
-"""Hooks that change nothing, so that a lost answer is no unknown outcome."""
+WRITE_HOOKS = frozenset(STORAGE_HOOKS) - {
+    "info",
+    "ping",
+    "load",
+    "find",
+    "count",
+    "pepper_counts",
+    "bound",
+}
+"""Hooks that change the store, so that a lost answer is an unknown outcome."""

@@ -92,5 +92,3 @@ class SessionRef(NamedTuple):
     id: UUID
     user_id: str
     method: str
-
-

@@ -1,0 +1,1 @@
+"""What a client holds and what the store holds of it: token, peppers, key hash."""

@@ -1,0 +1,79 @@
+"""The token's one spelling: `<prefix>_<base64url of id, secret and CRC-32>`."""
+
+from __future__ import annotations
+
+import secrets
+from binascii import Error as Base64Error
+from binascii import a2b_base64, b2a_base64
+from uuid import UUID
+from zlib import crc32
+
+from .._secret import Secret
+from .uuid7 import uuid_from_bytes
+
+MAX_TOKEN_LENGTH = 512
+MIN_SECRET_LENGTH = 16
+MAX_SECRET_LENGTH = 255
+
+_ID_LENGTH = 16
+_CHECKSUM_LENGTH = 4
+_SHORTEST = _ID_LENGTH + MIN_SECRET_LENGTH + _CHECKSUM_LENGTH
+_LONGEST = _ID_LENGTH + MAX_SECRET_LENGTH + _CHECKSUM_LENGTH
+
+_FROM_URLSAFE = bytes.maketrans(b"-_", b"+/")
+_TO_URLSAFE = bytes.maketrans(b"+/", b"-_")
+_PADDING = (b"", None, b"==", b"=")
+
+
+class TokenFormat:
+    """Writes and reads the tokens of one prefix (RFC 4648, section 5, without padding)."""
+
+    __slots__ = ("_checksum_of_prefix", "_prefix", "_prefix_length", "_shortest")
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = f"{prefix}_"
+        self._prefix_length = len(self._prefix)
+        self._checksum_of_prefix = crc32(prefix.encode())
+        self._shortest = self._prefix_length + _SHORTEST * 4 // 3
+
+    def write(self, session_id: UUID, secret: Secret[bytes]) -> str:
+        """The token that names `session_id` and carries `secret`."""
+        facts = session_id.bytes + secret.reveal()
+        checksum = crc32(facts, self._checksum_of_prefix).to_bytes(_CHECKSUM_LENGTH)
+        body = b2a_base64(facts + checksum, newline=False).translate(_TO_URLSAFE).rstrip(b"=")
+        return self._prefix + body.decode()
+
+    def read(self, token: Secret[object]) -> tuple[UUID, Secret[bytes]] | None:
+        """Id and secret, or `None` unless `token` is a string in the canonical spelling
+        with a right checksum. Raises nothing, whatever the token is."""
+        text = token.reveal()
+        if (
+            not isinstance(text, str)
+            or not self._shortest <= len(text) <= MAX_TOKEN_LENGTH
+            or not text.startswith(self._prefix)
+            or not text.isascii()
+        ):
+            return None
+        body = text[self._prefix_length :].encode()
+        padding = _PADDING[len(body) % 4]
+        if padding is None:
+            return None
+        try:
+            facts = a2b_base64(body.translate(_FROM_URLSAFE) + padding)
+        except Base64Error:
+            return None
+        # The decoder drops junk, takes both alphabets and ignores spare bits. Writing
+        # the bytes out again and comparing leaves one spelling of each token.
+        if (
+            b2a_base64(facts, newline=False).translate(_TO_URLSAFE) != body + padding
+            or not _SHORTEST <= len(facts) <= _LONGEST
+            or crc32(facts[:-_CHECKSUM_LENGTH], self._checksum_of_prefix)
+            != int.from_bytes(facts[-_CHECKSUM_LENGTH:])
+        ):
+            return None
+        return uuid_from_bytes(facts[:_ID_LENGTH]), Secret(facts[_ID_LENGTH:-_CHECKSUM_LENGTH])
+
+
+def new_secret(length: int) -> Secret[bytes]:
+    """`length` bytes from the operating system's generator."""
+    return Secret(secrets.token_bytes(length))

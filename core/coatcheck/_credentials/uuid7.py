@@ -1,0 +1,32 @@
+"""UUIDv7 (RFC 9562, section 5.7), at the instant of the manager's own clock."""
+
+from __future__ import annotations
+
+from secrets import randbits
+from uuid import UUID, SafeUUID
+
+_LAST_INSTANT = (1 << 48) - 1
+_VERSION_AND_VARIANT = (7 << 76) | (0b10 << 62)
+
+_new = object.__new__
+_set_int = UUID.__dict__["int"].__set__
+_set_is_safe = UUID.__dict__["is_safe"].__set__
+
+
+def uuid7(now: int) -> UUID:
+    """A new id: 48 bits of milliseconds since the epoch, 74 random bits.
+
+    A clock before 1970 or past the year 10889 is held at the nearest instant
+    that fits: the id must be unique, and only ought to sort.
+    """
+    milliseconds = min(max(now, 0), _LAST_INSTANT)
+    random = (randbits(12) << 64) | randbits(62)
+    return UUID(int=(milliseconds << 80) | _VERSION_AND_VARIANT | random)
+
+
+def uuid_from_bytes(sixteen: bytes) -> UUID:
+    """`UUID(bytes=…)` at a third of its cost, since every validation makes one."""
+    uuid = _new(UUID)
+    _set_int(uuid, int.from_bytes(sixteen))
+    _set_is_safe(uuid, SafeUUID.unknown)
+    return uuid

@@ -1,0 +1,1 @@
+"""The two managers: public calls, and the drivers that run the flows behind them."""

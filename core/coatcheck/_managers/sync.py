@@ -1,0 +1,367 @@
+"""`SessionManager`, and what it is inside a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Unpack
+from uuid import UUID
+
+from .._contract.info import Capability
+from .._contract.records import SessionRef
+from .._flows import bulk, lifecycle, single
+from .._flows.bulk import PepperStatus
+from .._flows.issue import issue
+from .._flows.steps import Core, Flow, Tell
+from .._flows.validate import validate
+from .._options import ManagerOptions, seal_options
+from .._secret import Secret, sealed
+from .._unset import UNSET, Unset
+from .._values import IssuedSession, Rejection, Session
+from . import opening
+from .arguments import fields_of, filters_of
+from .sync_driver import SyncDriver, tell
+from .transactions import Transaction
+
+if TYPE_CHECKING:
+    from .._settings import Settings
+
+T = TypeVar("T")
+
+
+class SessionCalls:
+    """The calls on sessions; their laws are the same inside and outside of a transaction.
+
+    Each raises `BackendUnavailable`, `OutcomeUnknown` or another `BackendError` when
+    the store fails, `ManagerClosed` after `close`, and `InvalidInput`, which names the
+    field, before the store is asked. Times are aware datetimes, kept to the millisecond.
+    """
+
+    _core: Core
+
+    def _run(self, flow: Flow[T]) -> T:
+        raise AssertionError
+
+    def issue(
+        self,
+        user_id: str,
+        *,
+        method: str,
+        scopes: Iterable[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        expires_at: datetime | None | Unset = UNSET,
+        lifetime: timedelta | None | Unset = UNSET,
+        inactivity_timeout: timedelta | None | Unset = UNSET,
+    ) -> IssuedSession:
+        """Sign a user in: a new session, and the one time that its token is shown.
+
+        :param user_id: 1 to 255 characters without control characters, kept exactly.
+        :param method: how the user signed in, such as `"password"`; the same rules.
+        :param scopes: at most 100 scope tokens (RFC 6749, section 3.3).
+        :param metadata: a JSON object, at most 8 KiB of UTF-8 and 32 levels.
+        :param expires_at: the absolute end; `None` for none. Not together with `lifetime`.
+        :param lifetime: the absolute end as a span from now; `None` for none. Without
+            either the manager's `lifetime` counts.
+        :param inactivity_timeout: how long it may rest, at least 1 s; `None` for ever.
+        :raises InvalidInput: a value breaks a rule of its field.
+        :raises IssueDenied: a `session_issuing` hook raised; nothing was stored.
+        :raises OutcomeUnknown: the session may exist, and nobody holds its token.
+        """
+        ends = {
+            "expires_at": expires_at,
+            "lifetime": lifetime,
+            "inactivity_timeout": inactivity_timeout,
+        }
+        now = self._core.config.now()
+        return self._run(issue(self._core, now, user_id, method, scopes, metadata, ends))
+
+    def validate(self, token: str, *, touch: bool = True) -> Session | Rejection:
+        """The session of a token, or a falsy `Rejection` that says why there is none.
+
+        Asks the store once, so a revocation, a change of scopes or an expiry counts at
+        once. Records the use if one is due, and rewrites a hash that was made under a
+        fallback pepper or another scheme; neither can fail the validation.
+
+        :param token: whatever the client presented; no value of any type raises.
+        :param touch: False to write nothing, so that polling keeps no session alive.
+        :raises BackendError: the store could not be asked, or its row cannot be read.
+            Then nobody is signed in, and nobody is told to be signed out.
+        """
+        token = Secret(token)  # type: ignore[assignment]  # out of sight before anything else
+        core = self._core
+        return self._run(validate(core, core.config.now(), token, touch))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def get(self, session_id: UUID) -> Session | None:
+        """The session with this id, ended ones too until they are purged; else `None`."""
+        return self._run(single.get(session_id))
+
+    def find(
+        self,
+        *,
+        user_id: str | Unset = UNSET,
+        method: str | Unset = UNSET,
+        scope: str | Unset = UNSET,
+        live: bool | Unset = UNSET,
+        pepper_id: str | Unset = UNSET,
+        limit: int = 100,
+        after: UUID | None = None,
+    ) -> list[Session]:
+        """A page of the sessions that match every filter given, in the order of their ids.
+
+        :param scope: one scope that the session has, among others.
+        :param live: True for live ones, False for ended ones, left out for both.
+        :param limit: 0 to 1,000. A shorter page is the last one.
+        :param after: the id of the last session of the page before; `None` at the start.
+        :raises InvalidInput: a filter is `None`, or breaks the rules of its field.
+        :raises Unsupported: without `user_id`, on a backend that cannot scan.
+        """
+        filters = filters_of(user_id, method, scope, live, pepper_id)
+        now = self._core.config.now()
+        return self._run(bulk.find(self._core, now, filters, limit, after))
+
+    def count(
+        self,
+        *,
+        user_id: str | Unset = UNSET,
+        method: str | Unset = UNSET,
+        scope: str | Unset = UNSET,
+        live: bool | Unset = UNSET,
+        pepper_id: str | Unset = UNSET,
+    ) -> int:
+        """How many sessions `find` would walk over with the same filters."""
+        filters = filters_of(user_id, method, scope, live, pepper_id)
+        return self._run(bulk.count(self._core, self._core.config.now(), filters))
+
+    def update(
+        self,
+        session_id: UUID,
+        *,
+        scopes: Iterable[str] | Unset = UNSET,
+        metadata: Mapping[str, Any] | Unset = UNSET,
+        expires_at: datetime | None | Unset = UNSET,
+        inactivity_timeout: timedelta | None | Unset = UNSET,
+    ) -> Session | None:
+        """Change the named fields of a live session; each is replaced, never merged.
+
+        The next `validate`, anywhere, sees it. A change may end the session, which the
+        answer shows. Safe to repeat.
+
+        :returns: the session afterwards; `None` if it is absent or ended.
+        :raises InvalidInput: no field was named, or one breaks its rules.
+        """
+        fields = fields_of(scopes, metadata, expires_at, inactivity_timeout)
+        now = self._core.config.now()
+        return self._run(single.update(self._core, now, session_id, fields))
+
+    def update_all(
+        self,
+        *,
+        user_id: str | Unset = UNSET,
+        method: str | Unset = UNSET,
+        pepper_id: str | Unset = UNSET,
+        everyone: bool = False,
+        scopes: Iterable[str] | Unset = UNSET,
+        metadata: Mapping[str, Any] | Unset = UNSET,
+        expires_at: datetime | None | Unset = UNSET,
+        inactivity_timeout: timedelta | None | Unset = UNSET,
+    ) -> int:
+        """Change the named fields of all live sessions that match every filter given.
+
+        :param everyone: True, and no filter, for all there are.
+        :returns: how many sessions were changed.
+        :raises InvalidInput: no filter, or one of `None`: never "all" by accident.
+        """
+        filters = {"user_id": user_id, "method": method, "pepper_id": pepper_id}
+        fields = fields_of(scopes, metadata, expires_at, inactivity_timeout)
+        now = self._core.config.now()
+        return self._run(bulk.update_all(self._core, now, filters, everyone, fields))
+
+    def revoke(self, session_id: UUID) -> bool:
+        """Sign a session out, whatever its state. A `validate` that starts later rejects it.
+
+        :returns: True for the one call that removed it. Safe to repeat.
+        """
+        return self._run(single.revoke(self._core, self._core.config.now(), session_id))
+
+    def revoke_all(
+        self,
+        *,
+        user_id: str | Unset = UNSET,
+        method: str | Unset = UNSET,
+        scope: str | Unset = UNSET,
+        pepper_id: str | Unset = UNSET,
+        keep: Collection[UUID] = (),
+        everyone: bool = False,
+    ) -> list[SessionRef]:
+        """Sign out every session that matches all filters given, in any state.
+
+        :param keep: ids to spare, as in "sign out everywhere else".
+        :param everyone: True, and no filter, for all there are.
+        :returns: those that were removed, in no particular order.
+        :raises InvalidInput: no filter, or one of `None`: never "all" by accident.
+        """
+        filters = {"user_id": user_id, "method": method, "scope": scope, "pepper_id": pepper_id}
+        now = self._core.config.now()
+        return self._run(bulk.revoke_all(self._core, now, filters, everyone, keep))
+
+    def purge(self, *, expired: bool = True, inactive: bool = True, batch_size: int = 1000) -> int:
+        """Remove sessions that have ended; never a live one. Safe to run twice at once.
+
+        :param expired: remove those whose `expires_at` has come.
+        :param inactive: remove those that only rested too long.
+        :param batch_size: how many go at a time, 1 to 100,000; each batch has a deadline.
+        :returns: how many were removed.
+        """
+        now = self._core.config.now()
+        return self._run(bulk.purge(self._core, now, expired, inactive, batch_size))
+
+    def pepper_status(self) -> list[PepperStatus]:
+        """Sessions under each configured pepper, then under each that is not configured."""
+        return self._run(bulk.pepper_status(self._core))
+
+    def ping(self) -> None:
+        """Ask the store the least there is to ask. Raises `BackendUnavailable`."""
+        self._run(lifecycle.ping())
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"a {type(self).__name__} holds peppers and cannot be pickled")
+
+
+class SessionManager(SessionCalls):
+    """Issues, validates and revokes sessions in the store that a backend reaches.
+
+    Threads may share one, and a forked process may use its parent's. Use it as a
+    context manager, or call `close()`.
+
+    :param backend: a backend object, prepared here and closed with the manager.
+    :param options: as for `open`.
+    """
+
+    def __init__(self, backend: object, **options: Unpack[ManagerOptions]) -> None:
+        sealed_options = seal_options(options)
+        del options
+        self._core = opening.build_core(backend, sealed_options, asynchronous=False)
+        self._driver = SyncDriver(self._core)
+        try:
+            self._run(lifecycle.prepare(self._core))
+        except BaseException:
+            self.close()
+            raise
+
+    @classmethod
+    def open(cls, url: str, **options: Unpack[ManagerOptions]) -> SessionManager:
+        """Open the backend that the URL's scheme names, and a manager over it.
+
+        :param url: such as `sqlite:///sessions.db`; a backend's own options in its query.
+        :param options: `pepper` is required. The others, with their defaults:
+            `fallback_peppers` (none), `lifetime` (30 days; `None`: no end),
+            `inactivity_timeout` (7 days; `None`: none), `touch_interval` (60 s),
+            `secret_length` (32 bytes), `salt_length` (16 bytes), `token_prefix` ("cck"),
+            `hash_scheme` ("hmac-sha256", or "argon2id" with `argon2_memory_kib`,
+            `argon2_time_cost`, `argon2_parallelism`), `deadline` (5 s a call),
+            `prepare` (True; False opens without DDL rights), `clock` and `plugins`.
+        :raises ConfigError: the URL, an option, the backend or a plugin cannot be used.
+        :raises SchemaMissing: with `prepare=False`, and the schema is not there.
+        :raises SchemaTooNew: a newer coatcheck made the schema.
+        :raises BackendUnavailable: the store cannot be reached.
+        """
+        secret_url, sealed_options = sealed(url), seal_options(options)
+        del url, options
+        backend = opening.open_backend(secret_url, asynchronous=False)
+        return cls(backend, **sealed_options)
+
+    @classmethod
+    def from_env(cls) -> SessionManager:
+        """Open what the environment, `.env`, the secrets directory and `coatcheck.toml` say.
+
+        :raises ConfigError: a setting is missing or wrong; the message names it.
+        """
+        from .._settings import Settings
+
+        return cls.from_settings(Settings())
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> SessionManager:
+        """Open what `settings` say."""
+        return cls.open(settings.sealed_url(), **settings.options())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    def within(self, transaction: object) -> BoundSessionManager:
+        """The same calls inside the caller's own transaction: seen inside it, there at its
+        commit, gone with its rollback.
+
+        :param transaction: for a SQL backend a SQLAlchemy `Connection` or `Session` on the
+            same database.
+        :raises Unsupported: the backend has no transactions.
+        :raises InvalidInput: the transaction is none of this store's.
+        """
+        self._core.require(Capability.TRANSACTIONS, "within")
+        return BoundSessionManager(self._driver, self._core, transaction)
+
+    def purge_every(self, interval: timedelta) -> AbstractContextManager[None]:
+        """Purge in the background while the context is open, about every `interval`.
+
+        :param interval: at least 1 s; each wait is longer or shorter by up to a tenth,
+            so that many processes do not purge at once. A failed purge is logged.
+        """
+        from .purging import purging_thread
+
+        return purging_thread(self.purge, interval)
+
+    def close(self) -> None:
+        """Close the backend. Further calls raise `ManagerClosed`; closing again does nothing."""
+        if not self._driver.closed:
+            self._driver.closed = True
+            self._driver.drive(lifecycle.close())
+
+    def _run(self, flow: Flow[T]) -> T:
+        return self._driver.run(flow)
+
+    def __enter__(self) -> SessionManager:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class BoundSessionManager(SessionCalls):
+    """A manager inside a caller's transaction; made by `SessionManager.within`.
+
+    `validate` in here records no use and rewrites no hash. Observers are told after
+    the commit: with a SQLAlchemy `Session` by itself, with a `Connection` when the
+    caller says `committed()`.
+    """
+
+    def __init__(self, driver: SyncDriver, core: Core, transaction: object) -> None:
+        self._core = opening.in_transaction(core)
+        self._outer = driver
+        self._transaction = Transaction(self._core, transaction)
+        self._transaction.check()
+
+    def committed(self) -> None:
+        """Say that the transaction has committed: observers are told what waited for it."""
+        for event, observer, args in self._transaction.take():
+            tell(event, (observer,), args)
+
+    def _run(self, flow: Flow[T]) -> T:
+        backend, events = self._transaction.bind()
+        driver = _BoundDriver(self._core, backend.hooks, events.add)
+        driver.closed = self._outer.closed
+        try:
+            return driver.run(flow)
+        finally:
+            self._transaction.unbind(events)
+
+
+class _BoundDriver(SyncDriver):
+    """Runs one flow on a bound backend, and keeps what observers are to be told."""
+
+    __slots__ = ("_keep",)
+
+    def __init__(self, core: Core, hooks: Mapping[str, Any], keep: Callable[[Tell], None]) -> None:
+        super().__init__(core)
+        self._hooks = hooks
+        self._keep = keep
+
+    def _tell(self, step: Tell) -> None:
+        self._keep(step)
