@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from math import isfinite
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from uuid import UUID
 
 from ._errors import InvalidInput
+from ._shapes import is_collection, is_list, is_mapping
 from ._times import Milliseconds, instant_to_ms, span_to_ms
 
 MAX_TEXT = 255
@@ -61,10 +61,10 @@ def scope(field: str, value: object) -> str:
 
 def scopes(value: object) -> frozenset[str]:
     """A collection of at most 100 different scopes; a bare string is not one."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    if not is_collection(value):
         raise InvalidInput(f"scopes must be a collection of str, not {_kind(value)}")
     given: set[str] = set()
-    for item in value:  # pyright: ignore[reportUnknownVariableType]
+    for item in value:
         given.add(scope("scopes", item))
         if len(given) > MAX_SCOPES:
             raise InvalidInput(f"scopes must be at most {MAX_SCOPES}")
@@ -74,7 +74,7 @@ def scopes(value: object) -> frozenset[str]:
 def metadata(value: object) -> str:
     """Compact JSON text of an object: at most 8 KiB of UTF-8 and 32 levels, integers of
     64 bits, finite floats, no NUL and no lone surrogate."""
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         raise InvalidInput(f"metadata must be a mapping, not {_kind(value)}")
     plain = _json(value, 1, [MAX_METADATA_BYTES])
     encoded = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -83,7 +83,7 @@ def metadata(value: object) -> str:
     return encoded
 
 
-def _json(value: Any, level: int, room: list[int]) -> Json:
+def _json(value: object, level: int, room: list[int]) -> Json:
     """A copy of JSON types alone. Every value takes a byte of `room` at least, so that one
     of millions, or one that holds itself, is refused before it is copied."""
     room[0] -= 1
@@ -103,16 +103,22 @@ def _json(value: Any, level: int, room: list[int]) -> Json:
         if not isfinite(value):
             raise InvalidInput("metadata must hold finite numbers only")
         return float(value)
-    if not isinstance(value, Mapping | list):
-        raise InvalidInput(
-            f"metadata must hold JSON values only (dict, list, str, int, float, bool, None), "
-            f"not {_kind(value)}"
-        )
+    if is_list(value):
+        below = _below(level)
+        return [_json(item, below, room) for item in value]
+    if is_mapping(value):
+        below = _below(level)
+        return {_key(key): _json(item, below, room) for key, item in value.items()}
+    raise InvalidInput(
+        "metadata must hold JSON values only (dict, list, str, int, float, bool, None), "
+        f"not {_kind(value)}"
+    )
+
+
+def _below(level: int) -> int:
     if level > MAX_METADATA_LEVELS:
         raise InvalidInput(f"metadata must be nested at most {MAX_METADATA_LEVELS} levels deep")
-    if isinstance(value, list):
-        return [_json(item, level + 1, room) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return {_key(key): _json(item, level + 1, room) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    return level + 1
 
 
 def _key(key: object) -> str:
@@ -165,9 +171,9 @@ def session_id(field: str, value: object) -> UUID:
 
 def session_ids(field: str, value: object) -> frozenset[UUID]:
     """A collection of ids."""
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+    if not is_collection(value):
         raise InvalidInput(f"{field} must be a collection of uuid.UUID, not {_kind(value)}")
-    return frozenset(session_id(field, item) for item in value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return frozenset(session_id(field, item) for item in value)
 
 
 def flag(field: str, value: object) -> bool:

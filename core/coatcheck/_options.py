@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 from . import _fields
 from ._contract.deadline import DEFAULT_DEADLINE
@@ -17,6 +17,7 @@ from ._credentials.peppers import Keyring, open_keyring
 from ._credentials.tokens import MAX_SECRET_LENGTH, MIN_SECRET_LENGTH, TokenFormat
 from ._errors import ConfigError, InvalidInput
 from ._secret import Secret, sealed
+from ._shapes import is_collection
 from ._times import Milliseconds, clock_in_ms, span_to_ms, system_clock
 
 HashScheme = Literal["hmac-sha256", "argon2id"]
@@ -97,9 +98,9 @@ def seal_options(options: Mapping[str, Any]) -> dict[str, Any]:
 def _sealed_list(given: Secret[Any]) -> Any:
     """Each pepper of a list in a `Secret`; what is no list stays one, for `configure` to refuse."""
     peppers = given.reveal()
-    if isinstance(peppers, str | bytes | Mapping) or not isinstance(peppers, Iterable):
+    if not is_collection(peppers):
         return given
-    return tuple(map(sealed, peppers))  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return tuple(sealed(pepper) for pepper in peppers)
 
 
 def configure(options: Mapping[str, Any]) -> Config:
@@ -174,13 +175,13 @@ def _touch_interval(given: object) -> Milliseconds:
     return span_to_ms(given)
 
 
-def _clock(given: object) -> Callable[[], Milliseconds]:
+def _clock(given: Any) -> Callable[[], Milliseconds]:
     if not callable(given):
         raise ConfigError("clock must be a callable that returns an aware datetime")
-    return clock_in_ms(given)
+    return clock_in_ms(cast(Callable[[], datetime], given))
 
 
 def _collection(name: str, given: Any) -> tuple[Any, ...]:
-    if isinstance(given, str | bytes | Mapping | Secret) or not isinstance(given, Iterable):
+    if not is_collection(given):
         raise ConfigError(f"{name} must be a list")
-    return tuple(given)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    return tuple(given)

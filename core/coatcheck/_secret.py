@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -35,4 +35,4 @@ class Secret(Generic[T]):
 
 def sealed(value: T | Secret[T]) -> Secret[T]:
     """`value` as a `Secret`, wrapped once however often this is asked."""
-    return value if isinstance(value, Secret) else Secret(value)
+    return cast(Secret[T], value) if isinstance(value, Secret) else Secret(value)

@@ -22,6 +22,7 @@ from pydantic_settings import (
 from ._errors import ConfigError
 from ._options import HashScheme
 from ._secret import Secret
+from ._shapes import is_collection, is_list
 
 PREFIX = "COATCHECK_"
 TOML_FILE = "coatcheck.toml"
@@ -48,10 +49,10 @@ def _pepper_list(given: object) -> object:
         peppers = json.loads(given)
     except ValueError:
         peppers = None
-    if not isinstance(peppers, list):
+    if not is_list(peppers):
         # Outside of the handler, since a JSONDecodeError holds the text that it could not read.
-        raise ValueError("must be a JSON list of strings")  # noqa: TRY004 - pydantic wants it
-    return peppers  # pyright: ignore[reportUnknownVariableType]
+        raise ValueError("must be a JSON list of strings")
+    return peppers
 
 
 Span = Annotated[timedelta | None, BeforeValidator(_span)]
@@ -196,10 +197,9 @@ def _hidden(values: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(hidden.get(name), str):
             hidden[name] = SecretStr(hidden[name])
     fallbacks = hidden.get("fallback_peppers")
-    if isinstance(fallbacks, Iterable) and not isinstance(fallbacks, str):
+    if is_collection(fallbacks):
         hidden["fallback_peppers"] = tuple(
-            SecretStr(item) if isinstance(item, str) else item
-            for item in fallbacks  # pyright: ignore[reportUnknownVariableType]
+            SecretStr(item) if isinstance(item, str) else item for item in fallbacks
         )
     return hidden
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from ._contract.records import Record
 from ._errors import BackendError
+from ._shapes import is_mapping
 from ._times import MILLISECOND, Milliseconds, ms_to_instant
 
 
@@ -72,7 +73,7 @@ class Session(_Immutable):
             decoded = json.loads(self._facts[4])
         except ValueError:
             decoded = None
-        if not isinstance(decoded, dict):
+        if not is_mapping(decoded):
             raise self._unreadable("metadata")
         return MappingProxyType(decoded)
 
@@ -104,7 +105,7 @@ class Session(_Immutable):
     @property
     def valid_until(self) -> datetime | None:
         """The earlier of the two ends, as of now; `None` if there is neither."""
-        instant = Record(*self._facts, "", self.pepper_id).valid_until
+        instant = _record(self._facts, self.pepper_id).valid_until
         return None if instant is None else self._instant("valid_until", instant)
 
     def _instant(self, field: str, milliseconds: Milliseconds) -> datetime:
@@ -138,9 +139,14 @@ _set_facts = Session.__dict__["_facts"].__set__
 _set_pepper_id = Session.__dict__["pepper_id"].__set__
 
 
+def _record(facts: tuple[Any, ...], pepper_id: str) -> Record:
+    """The record again, without its hash."""
+    return Record._make((*facts, "", pepper_id))
+
+
 def _restore(facts: tuple[Any, ...], pepper_id: str) -> Session:
     """A pickled session, back."""
-    return Session(Record(*facts, "", pepper_id))
+    return Session(_record(facts, pepper_id))
 
 
 class IssuedSession(_Immutable):

@@ -25,4 +25,4 @@ def remaining() -> float:
     if deadline is None:
         return DEFAULT_DEADLINE
     left = deadline - monotonic()
-    return left if left > 0.0 else 0.0
+    return max(0.0, left)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
 from .._contract.records import Record, SessionRef, Where
 from .._errors import BackendError
+from .._shapes import is_list, is_mapping
 
 
 def record_of(session_id: UUID, answer: Any) -> Record | None:
@@ -37,17 +39,16 @@ def record_of(session_id: UUID, answer: Any) -> Record | None:
 
 def page_of(where: Where, after: UUID | None, limit: int, answer: Any) -> list[Record]:
     """At most `limit` whole records that match, in the order of their ids."""
-    if type(answer) is not list or len(answer) > limit:  # pyright: ignore[reportUnknownArgumentType]
+    if not is_list(answer) or len(answer) > limit:
         raise BackendError("find: the backend answered no list of at most `limit` records")
     records: list[Record] = []
     last = after
-    for item in answer:  # pyright: ignore[reportUnknownVariableType]
-        if type(item) is not Record:  # pyright: ignore[reportUnknownArgumentType]
+    for item in answer:
+        if type(item) is not Record:
             raise BackendError("find: the backend answered what is no Record")
         record = record_of(item.id, item)
-        assert record is not None
-        if last is not None and not last < record.id:
-            raise BackendError(f"session {record.id}: the backend answered it out of order")
+        if record is None or (last is not None and not last < record.id):
+            raise BackendError(f"session {item.id}: the backend answered it out of order")
         if not where.matches(record):
             raise BackendError(
                 f"session {record.id}: the backend answered it and it does not match"
@@ -68,9 +69,9 @@ def ref_of(session_id: UUID, answer: Any) -> SessionRef | None:
 
 def refs_of(answer: Any) -> list[SessionRef]:
     """A list of references."""
-    if type(answer) is not list or any(type(item) is not SessionRef for item in answer):  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if not is_list(answer) or any(type(item) is not SessionRef for item in answer):
         raise BackendError("delete_where: the backend answered no list of SessionRef")
-    return answer  # pyright: ignore[reportUnknownVariableType]
+    return answer
 
 
 def number_of(hook: str, answer: Any) -> int:
@@ -87,11 +88,10 @@ def truth_of(hook: str, answer: Any) -> bool:
     return answer
 
 
-def counts_of(answer: Any) -> dict[str, int]:
+def counts_of(answer: Any) -> Mapping[str, int]:
     """Sessions by pepper id."""
-    if type(answer) is not dict or any(
-        type(name) is not str or type(number) is not int
-        for name, number in answer.items()  # pyright: ignore[reportUnknownVariableType]
+    if not is_mapping(answer) or any(
+        type(name) is not str or type(number) is not int for name, number in answer.items()
     ):
         raise BackendError("pepper_counts: the backend answered no counts by pepper id")
-    return answer  # pyright: ignore[reportUnknownVariableType]
+    return answer

@@ -16,26 +16,20 @@ from .steps import Ask, Consult, Core, Flow, Tell, Work
 
 
 def issue(
-    core: Core,
-    now: Milliseconds,
-    user_id: object,
-    method: object,
-    scopes: object,
-    metadata: object,
-    ends: dict[str, Any],
+    core: Core, now: Milliseconds, user_id: object, given: dict[str, Any]
 ) -> Flow[IssuedSession]:
     """Check, hash, consult, store, tell. A repeated issue makes a new session."""
     config = core.config
     record = Record(
         id=uuid7(now),
         user_id=_fields.text("user_id", user_id),
-        method=_fields.text("method", method),
-        scopes=_fields.scopes(scopes),
-        metadata="{}" if metadata is None else _fields.metadata(metadata),
+        method=_fields.text("method", given["method"]),
+        scopes=_fields.scopes(given["scopes"]),
+        metadata=_metadata(given["metadata"]),
         created_at=now,
         last_used_at=now,
-        expires_at=_expiry(core, now, ends["expires_at"], ends["lifetime"]),
-        inactivity_timeout=_timeout(core, ends["inactivity_timeout"]),
+        expires_at=_expiry(core, now, given["expires_at"], given["lifetime"]),
+        inactivity_timeout=_timeout(core, given["inactivity_timeout"]),
         key_hash="",
         pepper_id=config.hasher.pepper_id,
     )
@@ -52,6 +46,10 @@ def issue(
     if core.observers["session_issued"]:
         yield Tell("session_issued", (session,))
     return IssuedSession(config.tokens.write(record.id, secret), session)
+
+
+def _metadata(metadata: object) -> str:
+    return "{}" if metadata is None else _fields.metadata(metadata)
 
 
 def _expiry(

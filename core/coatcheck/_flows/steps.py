@@ -72,7 +72,7 @@ class Core:
     backend: Backend
     observers: Observers
     in_transaction: bool = False
-    unknown_peppers: set[str] = field(default_factory=lambda: set[str]())
+    unknown_peppers: set[str] = field(default_factory=set[str])
     """Ids that were logged, so that each is logged once."""
 
     def require(self, capability: Capability, call: str) -> None:

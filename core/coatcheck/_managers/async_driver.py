@@ -149,7 +149,6 @@ class AsyncDriver:
         if isinstance(step, Work):
             work = self.threads.work
             return await self._in_thread(work, "hash", step.function, step.args, until)
-        assert isinstance(step, Consult)
         for observer in self._observers["session_issuing"]:
             await _called(observer, step.args)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
@@ -31,13 +32,14 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncSessionCalls:
+class AsyncSessionCalls(ABC):
     """The calls of `SessionCalls` with `await`: same arguments, same laws, same errors."""
 
     _core: Core
 
+    @abstractmethod
     async def _run(self, flow: Flow[T]) -> T:
-        raise AssertionError
+        """Drive a flow; each kind of manager has its way."""
 
     async def issue(
         self,
@@ -51,13 +53,16 @@ class AsyncSessionCalls:
         inactivity_timeout: timedelta | None | Unset = UNSET,
     ) -> IssuedSession:
         """As `SessionManager.issue`."""
-        ends = {
+        given = {
+            "method": method,
+            "scopes": scopes,
+            "metadata": metadata,
             "expires_at": expires_at,
             "lifetime": lifetime,
             "inactivity_timeout": inactivity_timeout,
         }
         now = self._core.config.now()
-        return await self._run(issue(self._core, now, user_id, method, scopes, metadata, ends))
+        return await self._run(issue(self._core, now, user_id, given))
 
     async def validate(self, token: str, *, touch: bool = True) -> Session | Rejection:
         """As `SessionManager.validate`."""

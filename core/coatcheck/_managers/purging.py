@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from random import uniform
@@ -16,7 +16,7 @@ _LEAST = timedelta(seconds=1)
 
 
 @contextmanager
-def purging_thread(purge: Callable[[], int], interval: timedelta) -> Iterator[None]:
+def purging_thread(purge: Callable[[], int], interval: timedelta) -> Generator[None]:
     """Call `purge` in a daemon thread while the context is open."""
     seconds = _seconds(interval)
     stop = Event()
@@ -40,7 +40,7 @@ def purging_thread(purge: Callable[[], int], interval: timedelta) -> Iterator[No
 @asynccontextmanager
 async def purging_task(
     purge: Callable[[], Awaitable[int]], interval: timedelta
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None]:
     """Await `purge` in a task while the context is open."""
     seconds = _seconds(interval)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SessionCalls:
+class SessionCalls(ABC):
     """The calls on sessions; their laws are the same inside and outside of a transaction.
 
     Each raises `BackendUnavailable`, `OutcomeUnknown` or another `BackendError` when
@@ -40,8 +41,9 @@ class SessionCalls:
 
     _core: Core
 
+    @abstractmethod
     def _run(self, flow: Flow[T]) -> T:
-        raise AssertionError
+        """Drive a flow; each kind of manager has its way."""
 
     def issue(
         self,
@@ -68,13 +70,16 @@ class SessionCalls:
         :raises IssueDenied: a `session_issuing` hook raised; nothing was stored.
         :raises OutcomeUnknown: the session may exist, and nobody holds its token.
         """
-        ends = {
+        given = {
+            "method": method,
+            "scopes": scopes,
+            "metadata": metadata,
             "expires_at": expires_at,
             "lifetime": lifetime,
             "inactivity_timeout": inactivity_timeout,
         }
         now = self._core.config.now()
-        return self._run(issue(self._core, now, user_id, method, scopes, metadata, ends))
+        return self._run(issue(self._core, now, user_id, given))
 
     def validate(self, token: str, *, touch: bool = True) -> Session | Rejection:
         """The session of a token, or a falsy `Rejection` that says why there is none.
