@@ -28,7 +28,8 @@ from .argon2id import Argon2Cost, Argon2id, VerifiedHashes
 from .peppers import Keyring, Pepper
 
 _TAG = b"coatcheck key hash v1"
-_lengths = Struct(">5H").pack
+_HEAD = len(_TAG).to_bytes(2) + _TAG + (16).to_bytes(2)
+_with_lengths = Struct(f">{len(_HEAD)}s16sHHH").pack
 _PEPPER_ID_LENGTH = 16
 _DIGEST_LENGTH = 43  # 32 bytes in base64 without padding
 _FAST_HEAD = "$hmac-sha256$v=1$keyid="
@@ -178,14 +179,14 @@ def _read(record: Record, keyring: Keyring) -> _Stored:
 
 
 def _message(session_id: UUID, user_id: str, salt: str, secret: Secret[bytes]) -> bytes:
-    """What the HMAC is taken over: the five lengths, then the five parts, so that no two
-    sets of parts give the same bytes. The salt enters by its characters: flip one, even in
-    bits that base64 ignores, and the digest is another."""
+    """What the HMAC is taken over: tag, id, user, salt and secret, and the length of each
+    before them, so that no two sets of parts give the same bytes. The salt enters by its
+    characters: flip one, even in bits that base64 ignores, and the digest is another."""
     user = user_id.encode("utf-8", "surrogatepass")
     salted = salt.encode("utf-8", "surrogatepass")
     key = secret.reveal()
-    lengths = _lengths(len(_TAG), 16, len(user), len(salted), len(key))
-    return b"".join((lengths, _TAG, session_id.bytes, user, salted, key))
+    head = _with_lengths(_HEAD, session_id.bytes, len(user), len(salted), len(key))
+    return head + user + salted + key
 
 
 def _encode(value: bytes) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hmac
 import warnings
 from collections.abc import Iterable, Sequence
+from hashlib import sha256
 
 from .._errors import ConfigError
 from .._secret import Secret
@@ -24,20 +24,29 @@ _ID_LENGTH = 8
 
 
 class Pepper:
-    """One pepper's key, as an HMAC-SHA-256 that is keyed already, and its id."""
+    """One pepper's key, as the two halves of an HMAC-SHA-256, and its id."""
 
-    __slots__ = ("_keyed", "id")
+    __slots__ = ("_inner", "_outer", "id")
 
     def __init__(self, phrase: Secret[bytes]) -> None:
+        # RFC 2104 with its two key blocks hashed beforehand (section 4): less than half the
+        # time of `hmac`, at every validation. A test holds it to `hmac`.
         key = _stretch(phrase)
-        self._keyed = hmac.new(key.reveal(), digestmod="sha256")
+        self._inner = sha256(_block(key, 0x36).reveal())
+        self._outer = sha256(_block(key, 0x5C).reveal())
         self.id = self.digest(_ID_TAG)[:_ID_LENGTH].hex()
 
     def digest(self, message: bytes) -> bytes:
-        """HMAC-SHA-256 of `message` (RFC 2104), 32 bytes."""
-        keyed = self._keyed.copy()
-        keyed.update(message)
-        return keyed.digest()
+        """HMAC-SHA-256 of `message`, 32 bytes."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+def _block(key: Secret[bytes], pad: int) -> Secret[bytes]:
+    """The key, shorter than the block of 64 bytes, over the pad."""
+    return Secret(bytes(byte ^ pad for byte in key.reveal().ljust(64, b"\0")))
 
 
 class Keyring:

@@ -32,9 +32,12 @@ def validate(
     verdict = config.hasher.verify(record, secret)
     if verdict is Verdict.SLOW:
         verdict = yield Work(config.hasher.verify_slowly, (record, secret))
-    reason = _reason(core, record, verdict, now)
-    if reason is not None:
-        return (yield from _refuse(core, Rejection(reason, session_id)))
+    # An end is told only to whoever holds the right secret.
+    if verdict is not Verdict.MATCHES and verdict is not Verdict.OUTDATED:
+        return (yield from _refuse(core, _unauthentic(core, record, verdict)))
+    state = record.state(now)
+    if state != "live":
+        return (yield from _refuse(core, Rejection(RejectionReason(state), session_id)))
     if touch and not core.in_transaction:
         if _is_touch_due(core, record, now):
             touched = yield from _touch(record, now)
@@ -52,17 +55,11 @@ def _refuse(core: Core, rejection: Rejection) -> Flow[Rejection]:
     return rejection
 
 
-def _reason(
-    core: Core, record: Record, verdict: Verdict, now: Milliseconds
-) -> RejectionReason | None:
-    """Why to refuse; an end is told only to whoever holds the right secret."""
+def _unauthentic(core: Core, record: Record, verdict: Verdict) -> Rejection:
     if verdict is Verdict.WRONG:
-        return RejectionReason.WRONG_SECRET
-    if verdict is Verdict.UNKNOWN_PEPPER:
-        _log_unknown_pepper(core, record.pepper_id)
-        return RejectionReason.UNKNOWN_PEPPER
-    state = record.state(now)
-    return None if state == "live" else RejectionReason(state)
+        return Rejection(RejectionReason.WRONG_SECRET, record.id)
+    _log_unknown_pepper(core, record.pepper_id)
+    return Rejection(RejectionReason.UNKNOWN_PEPPER, record.id)
 
 
 def _log_unknown_pepper(core: Core, pepper_id: str) -> None:

@@ -64,43 +64,33 @@ class Threads:
 class AsyncDriver:
     """Takes the steps of a flow one after another, under one deadline."""
 
-    __slots__ = (
-        "_asynchronous",
-        "_hooks",
-        "_inline",
-        "_observers",
-        "_seconds",
-        "closed",
-        "threads",
-        "why_closed",
-    )
-
     def __init__(self, core: Core, threads: Threads) -> None:
-        self._seconds = core.config.deadline
+        self._core = core
+        self._now = core.config.now
+        self._deadline = core.config.deadline
         self._hooks = core.backend.hooks
         self._observers = core.observers
         self._asynchronous = core.backend.asynchronous
         self._inline = frozenset[str]() if self._asynchronous else core.backend.inline
-        self.threads = threads
-        self.closed = True
-        self.why_closed = "this manager was not started: use `async with` or await start()"
+        self._threads = threads
+        self._why_closed = "this manager was not started: use `async with`, or await start()"
 
-    async def run(self, flow: Flow[T]) -> T:
+    async def _run(self, flow: Flow[T]) -> T:
         """The flow's result, or what it raises. `ManagerClosed` before `start`, after `close`."""
-        if self.closed:
-            raise ManagerClosed(self.why_closed)
-        return await self.drive(flow)
+        if self._why_closed:
+            raise ManagerClosed(self._why_closed)
+        return await self._drive(flow)
 
-    async def drive(self, flow: Flow[T]) -> T:
+    async def _drive(self, flow: Flow[T]) -> T:
         """The same, closed or not."""
-        until = monotonic() + self._seconds
+        until = monotonic() + self._deadline
         try:
             step = flow.send(None)
             while True:
                 try:
                     if type(step) is Ask:
                         if step.time is Time.PAGE:
-                            until = monotonic() + self._seconds
+                            until = monotonic() + self._deadline
                         if step.hook in self._inline:
                             answer = self._ask_inline(step)
                             if answer is _WOULD_BLOCK:
@@ -130,10 +120,10 @@ class AsyncDriver:
 
     async def _ask(self, step: Ask, until: float) -> Any:
         if step.time is Time.TENTH:
-            until = min(until, monotonic() + self._seconds / 10)
+            until = min(until, monotonic() + self._deadline / 10)
         hook = self._hooks[step.hook]
         if not self._asynchronous:
-            return await self._in_thread(self.threads.store, step.hook, hook, step.args, until)
+            return await self._in_thread(self._threads.store, step.hook, hook, step.args, until)
         before = call_deadline.set(until)
         try:
             async with asyncio.timeout(until + GRACE - monotonic()):
@@ -147,7 +137,7 @@ class AsyncDriver:
         if isinstance(step, Tell):
             return await self._tell(step)
         if isinstance(step, Work):
-            work = self.threads.work
+            work = self._threads.work
             return await self._in_thread(work, "hash", step.function, step.args, until)
         for observer in self._observers["session_issuing"]:
             await _called(observer, step.args)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Unpack
 from uuid import UUID
 
 from .._contract.info import Capability
+from .._contract.plugging import Backend
 from .._contract.records import SessionRef
 from .._errors import ManagerClosed
 from .._flows import bulk, lifecycle, single
@@ -24,7 +24,7 @@ from .._values import IssuedSession, Rejection, Session
 from . import opening
 from .arguments import fields_of, filters_of
 from .async_driver import AsyncDriver, Threads, tell
-from .transactions import Transaction
+from .transactions import CallEvents, Transaction
 
 if TYPE_CHECKING:
     from .._settings import Settings
@@ -32,14 +32,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class AsyncSessionCalls(ABC):
+class AsyncSessionCalls(AsyncDriver):
     """The calls of `SessionCalls` with `await`: same arguments, same laws, same errors."""
-
-    _core: Core
-
-    @abstractmethod
-    async def _run(self, flow: Flow[T]) -> T:
-        """Drive a flow; each kind of manager has its way."""
 
     async def issue(
         self,
@@ -61,14 +55,13 @@ class AsyncSessionCalls(ABC):
             "lifetime": lifetime,
             "inactivity_timeout": inactivity_timeout,
         }
-        now = self._core.config.now()
+        now = self._now()
         return await self._run(issue(self._core, now, user_id, given))
 
     async def validate(self, token: str, *, touch: bool = True) -> Session | Rejection:
         """As `SessionManager.validate`."""
         token = Secret(token)  # type: ignore[assignment]  # out of sight before anything else
-        core = self._core
-        return await self._run(validate(core, core.config.now(), token, touch))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return await self._run(validate(self._core, self._now(), token, touch))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     async def get(self, session_id: UUID) -> Session | None:
         """As `SessionManager.get`."""
@@ -87,7 +80,7 @@ class AsyncSessionCalls(ABC):
     ) -> list[Session]:
         """As `SessionManager.find`."""
         filters = filters_of(user_id, method, scope, live, pepper_id)
-        now = self._core.config.now()
+        now = self._now()
         return await self._run(bulk.find(self._core, now, filters, limit, after))
 
     async def count(
@@ -101,7 +94,7 @@ class AsyncSessionCalls(ABC):
     ) -> int:
         """As `SessionManager.count`."""
         filters = filters_of(user_id, method, scope, live, pepper_id)
-        return await self._run(bulk.count(self._core, self._core.config.now(), filters))
+        return await self._run(bulk.count(self._core, self._now(), filters))
 
     async def update(
         self,
@@ -114,7 +107,7 @@ class AsyncSessionCalls(ABC):
     ) -> Session | None:
         """As `SessionManager.update`."""
         fields = fields_of(scopes, metadata, expires_at, inactivity_timeout)
-        now = self._core.config.now()
+        now = self._now()
         return await self._run(single.update(self._core, now, session_id, fields))
 
     async def update_all(
@@ -132,12 +125,12 @@ class AsyncSessionCalls(ABC):
         """As `SessionManager.update_all`."""
         filters = {"user_id": user_id, "method": method, "pepper_id": pepper_id}
         fields = fields_of(scopes, metadata, expires_at, inactivity_timeout)
-        now = self._core.config.now()
+        now = self._now()
         return await self._run(bulk.update_all(self._core, now, filters, everyone, fields))
 
     async def revoke(self, session_id: UUID) -> bool:
         """As `SessionManager.revoke`."""
-        return await self._run(single.revoke(self._core, self._core.config.now(), session_id))
+        return await self._run(single.revoke(self._core, self._now(), session_id))
 
     async def revoke_all(
         self,
@@ -151,14 +144,14 @@ class AsyncSessionCalls(ABC):
     ) -> list[SessionRef]:
         """As `SessionManager.revoke_all`."""
         filters = {"user_id": user_id, "method": method, "scope": scope, "pepper_id": pepper_id}
-        now = self._core.config.now()
+        now = self._now()
         return await self._run(bulk.revoke_all(self._core, now, filters, everyone, keep))
 
     async def purge(
         self, *, expired: bool = True, inactive: bool = True, batch_size: int = 1000
     ) -> int:
         """As `SessionManager.purge`."""
-        now = self._core.config.now()
+        now = self._now()
         return await self._run(bulk.purge(self._core, now, expired, inactive, batch_size))
 
     async def pepper_status(self) -> list[PepperStatus]:
@@ -187,8 +180,8 @@ class AsyncSessionManager(AsyncSessionCalls):
     def __init__(self, backend: object, **options: Unpack[ManagerOptions]) -> None:
         sealed_options = seal_options(options)
         del options
-        self._core = opening.build_core(backend, sealed_options, asynchronous=True)
-        self._driver = AsyncDriver(self._core, Threads())
+        core = opening.build_core(backend, sealed_options, asynchronous=True)
+        super().__init__(core, Threads())
 
     @classmethod
     def open(cls, url: str, **options: Unpack[ManagerOptions]) -> AsyncSessionManager:
@@ -212,28 +205,24 @@ class AsyncSessionManager(AsyncSessionCalls):
 
     async def start(self) -> None:
         """Prepare the backend, once. Raises what `SessionManager.open` raises of the store."""
-        if not self._driver.closed:
-            return
-        if self._driver.why_closed == _CLOSED:
+        if self._why_closed == _CLOSED:
             raise ManagerClosed(_CLOSED)
-        try:
-            await self._driver.drive(lifecycle.prepare(self._core))
-        except BaseException:
-            await self._close()
-            raise
-        self._driver.closed = False
+        if self._why_closed:
+            try:
+                await self._drive(lifecycle.prepare(self._core))
+            except BaseException:
+                await self.close()
+                raise
+            self._why_closed = ""
 
     async def close(self) -> None:
         """As `SessionManager.close`."""
-        if self._driver.why_closed != _CLOSED:
-            await self._close()
-
-    async def _close(self) -> None:
-        self._driver.closed, self._driver.why_closed = True, _CLOSED
-        try:
-            await self._driver.drive(lifecycle.close())
-        finally:
-            self._driver.threads.close()
+        if self._why_closed != _CLOSED:
+            self._why_closed = _CLOSED
+            try:
+                await self._drive(lifecycle.close())
+            finally:
+                self._threads.close()
 
     async def __aenter__(self) -> AsyncSessionManager:
         await self.start()
@@ -246,7 +235,7 @@ class AsyncSessionManager(AsyncSessionCalls):
         """As `SessionManager.within`; for an asynchronous backend the asynchronous kin of
         its transactions."""
         self._core.require(Capability.TRANSACTIONS, "within")
-        return AsyncBoundSessionManager(self._driver, self._core, transaction)
+        return AsyncBoundSessionManager(self, transaction)
 
     def purge_every(self, interval: timedelta) -> AbstractAsyncContextManager[None]:
         """As `SessionManager.purge_every`, with `async with`."""
@@ -254,17 +243,14 @@ class AsyncSessionManager(AsyncSessionCalls):
 
         return purging_task(self.purge, interval)
 
-    async def _run(self, flow: Flow[T]) -> T:
-        return await self._driver.run(flow)
-
 
 class AsyncBoundSessionManager(AsyncSessionCalls):
     """As `BoundSessionManager`; observers that are `async def` are always told at
     `await committed()`."""
 
-    def __init__(self, driver: AsyncDriver, core: Core, transaction: object) -> None:
-        self._core = opening.in_transaction(core)
-        self._outer = driver
+    def __init__(self, manager: AsyncSessionManager, transaction: object) -> None:
+        super().__init__(opening.in_transaction(manager._core), manager._threads)
+        self._manager = manager
         self._transaction = Transaction(self._core, transaction)
         self._transaction.check()
 
@@ -274,29 +260,22 @@ class AsyncBoundSessionManager(AsyncSessionCalls):
             await tell(event, (observer,), args)
 
     async def _run(self, flow: Flow[T]) -> T:
-        backend, events = self._transaction.bind()
-        driver = _BoundDriver(self._core, self._outer, backend.hooks, events.add)
-        try:
-            return await driver.run(flow)
-        finally:
-            self._transaction.unbind(events)
+        with self._transaction.bound() as (backend, events):
+            call = _CallInTransaction(self._core, self._threads, backend, events)
+            call._why_closed = self._manager._why_closed
+            return await call._run(flow)
 
 
-class _BoundDriver(AsyncDriver):
+class _CallInTransaction(AsyncDriver):
     """Runs one flow on a bound backend, and keeps what observers are to be told."""
 
-    __slots__ = ("_keep",)
-
-    def __init__(
-        self, core: Core, outer: AsyncDriver, hooks: Mapping[str, Any], keep: Callable[[Tell], None]
-    ) -> None:
-        super().__init__(core, outer.threads)
-        self.closed, self.why_closed = outer.closed, outer.why_closed
-        self._hooks = hooks
-        self._keep = keep
+    def __init__(self, core: Core, threads: Threads, backend: Backend, events: CallEvents) -> None:
+        super().__init__(core, threads)
+        self._hooks = backend.hooks
+        self._events = events
 
     async def _tell(self, step: Tell) -> None:
-        self._keep(step)
+        self._events.add(step)
 
 
 _CLOSED = "this manager is closed"

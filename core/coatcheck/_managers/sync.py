@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Unpack
 from uuid import UUID
 
 from .._contract.info import Capability
+from .._contract.plugging import Backend
 from .._contract.records import SessionRef
 from .._flows import bulk, lifecycle, single
 from .._flows.bulk import PepperStatus
@@ -23,7 +23,7 @@ from .._values import IssuedSession, Rejection, Session
 from . import opening
 from .arguments import fields_of, filters_of
 from .sync_driver import SyncDriver, tell
-from .transactions import Transaction
+from .transactions import CallEvents, Transaction
 
 if TYPE_CHECKING:
     from .._settings import Settings
@@ -31,19 +31,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class SessionCalls(ABC):
+class SessionCalls(SyncDriver):
     """The calls on sessions; their laws are the same inside and outside of a transaction.
 
     Each raises `BackendUnavailable`, `OutcomeUnknown` or another `BackendError` when
     the store fails, `ManagerClosed` after `close`, and `InvalidInput`, which names the
     field, before the store is asked. Times are aware datetimes, kept to the millisecond.
     """
-
-    _core: Core
-
-    @abstractmethod
-    def _run(self, flow: Flow[T]) -> T:
-        """Drive a flow; each kind of manager has its way."""
 
     def issue(
         self,
@@ -78,7 +72,7 @@ class SessionCalls(ABC):
             "lifetime": lifetime,
             "inactivity_timeout": inactivity_timeout,
         }
-        now = self._core.config.now()
+        now = self._now()
         return self._run(issue(self._core, now, user_id, given))
 
     def validate(self, token: str, *, touch: bool = True) -> Session | Rejection:
@@ -94,8 +88,7 @@ class SessionCalls(ABC):
             Then nobody is signed in, and nobody is told to be signed out.
         """
         token = Secret(token)  # type: ignore[assignment]  # out of sight before anything else
-        core = self._core
-        return self._run(validate(core, core.config.now(), token, touch))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return self._run(validate(self._core, self._now(), token, touch))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
     def get(self, session_id: UUID) -> Session | None:
         """The session with this id, ended ones too until they are purged; else `None`."""
@@ -122,7 +115,7 @@ class SessionCalls(ABC):
         :raises Unsupported: without `user_id`, on a backend that cannot scan.
         """
         filters = filters_of(user_id, method, scope, live, pepper_id)
-        now = self._core.config.now()
+        now = self._now()
         return self._run(bulk.find(self._core, now, filters, limit, after))
 
     def count(
@@ -136,7 +129,7 @@ class SessionCalls(ABC):
     ) -> int:
         """How many sessions `find` would walk over with the same filters."""
         filters = filters_of(user_id, method, scope, live, pepper_id)
-        return self._run(bulk.count(self._core, self._core.config.now(), filters))
+        return self._run(bulk.count(self._core, self._now(), filters))
 
     def update(
         self,
@@ -156,7 +149,7 @@ class SessionCalls(ABC):
         :raises InvalidInput: no field was named, or one breaks its rules.
         """
         fields = fields_of(scopes, metadata, expires_at, inactivity_timeout)
-        now = self._core.config.now()
+        now = self._now()
         return self._run(single.update(self._core, now, session_id, fields))
 
     def update_all(
@@ -179,7 +172,7 @@ class SessionCalls(ABC):
         """
         filters = {"user_id": user_id, "method": method, "pepper_id": pepper_id}
         fields = fields_of(scopes, metadata, expires_at, inactivity_timeout)
-        now = self._core.config.now()
+        now = self._now()
         return self._run(bulk.update_all(self._core, now, filters, everyone, fields))
 
     def revoke(self, session_id: UUID) -> bool:
@@ -187,7 +180,7 @@ class SessionCalls(ABC):
 
         :returns: True for the one call that removed it. Safe to repeat.
         """
-        return self._run(single.revoke(self._core, self._core.config.now(), session_id))
+        return self._run(single.revoke(self._core, self._now(), session_id))
 
     def revoke_all(
         self,
@@ -207,7 +200,7 @@ class SessionCalls(ABC):
         :raises InvalidInput: no filter, or one of `None`: never "all" by accident.
         """
         filters = {"user_id": user_id, "method": method, "scope": scope, "pepper_id": pepper_id}
-        now = self._core.config.now()
+        now = self._now()
         return self._run(bulk.revoke_all(self._core, now, filters, everyone, keep))
 
     def purge(self, *, expired: bool = True, inactive: bool = True, batch_size: int = 1000) -> int:
@@ -218,7 +211,7 @@ class SessionCalls(ABC):
         :param batch_size: how many go at a time, 1 to 100,000; each batch has a deadline.
         :returns: how many were removed.
         """
-        now = self._core.config.now()
+        now = self._now()
         return self._run(bulk.purge(self._core, now, expired, inactive, batch_size))
 
     def pepper_status(self) -> list[PepperStatus]:
@@ -246,8 +239,7 @@ class SessionManager(SessionCalls):
     def __init__(self, backend: object, **options: Unpack[ManagerOptions]) -> None:
         sealed_options = seal_options(options)
         del options
-        self._core = opening.build_core(backend, sealed_options, asynchronous=False)
-        self._driver = SyncDriver(self._core)
+        super().__init__(opening.build_core(backend, sealed_options, asynchronous=False))
         try:
             self._run(lifecycle.prepare(self._core))
         except BaseException:
@@ -301,7 +293,7 @@ class SessionManager(SessionCalls):
         :raises InvalidInput: the transaction is none of this store's.
         """
         self._core.require(Capability.TRANSACTIONS, "within")
-        return BoundSessionManager(self._driver, self._core, transaction)
+        return BoundSessionManager(self, transaction)
 
     def purge_every(self, interval: timedelta) -> AbstractContextManager[None]:
         """Purge in the background while the context is open, about every `interval`.
@@ -315,12 +307,11 @@ class SessionManager(SessionCalls):
 
     def close(self) -> None:
         """Close the backend. Further calls raise `ManagerClosed`; closing again does nothing."""
-        if not self._driver.closed:
-            self._driver.closed = True
-            self._driver.drive(lifecycle.close())
-
-    def _run(self, flow: Flow[T]) -> T:
-        return self._driver.run(flow)
+        if not self._closed:
+            try:
+                self._run(lifecycle.close())
+            finally:
+                self._closed = True
 
     def __enter__(self) -> SessionManager:
         return self
@@ -337,9 +328,9 @@ class BoundSessionManager(SessionCalls):
     caller says `committed()`.
     """
 
-    def __init__(self, driver: SyncDriver, core: Core, transaction: object) -> None:
-        self._core = opening.in_transaction(core)
-        self._outer = driver
+    def __init__(self, manager: SessionManager, transaction: object) -> None:
+        super().__init__(opening.in_transaction(manager._core))
+        self._manager = manager
         self._transaction = Transaction(self._core, transaction)
         self._transaction.check()
 
@@ -349,24 +340,19 @@ class BoundSessionManager(SessionCalls):
             tell(event, (observer,), args)
 
     def _run(self, flow: Flow[T]) -> T:
-        backend, events = self._transaction.bind()
-        driver = _BoundDriver(self._core, backend.hooks, events.add)
-        driver.closed = self._outer.closed
-        try:
-            return driver.run(flow)
-        finally:
-            self._transaction.unbind(events)
+        with self._transaction.bound() as (backend, events):
+            call = _CallInTransaction(self._core, backend, events)
+            call._closed = self._manager._closed
+            return call._run(flow)
 
 
-class _BoundDriver(SyncDriver):
+class _CallInTransaction(SyncDriver):
     """Runs one flow on a bound backend, and keeps what observers are to be told."""
 
-    __slots__ = ("_keep",)
-
-    def __init__(self, core: Core, hooks: Mapping[str, Any], keep: Callable[[Tell], None]) -> None:
+    def __init__(self, core: Core, backend: Backend, events: CallEvents) -> None:
         super().__init__(core)
-        self._hooks = hooks
-        self._keep = keep
+        self._hooks = backend.hooks
+        self._events = events
 
     def _tell(self, step: Tell) -> None:
-        self._keep(step)
+        self._events.add(step)

@@ -16,22 +16,18 @@ T = TypeVar("T")
 class SyncDriver:
     """Takes the steps of a flow one after another, under one deadline."""
 
-    __slots__ = ("_deadline", "_hooks", "_observers", "closed")
-
     def __init__(self, core: Core) -> None:
+        self._core = core
+        self._now = core.config.now
         self._deadline = core.config.deadline
         self._hooks = core.backend.hooks
         self._observers = core.observers
-        self.closed = False
+        self._closed = False
 
-    def run(self, flow: Flow[T]) -> T:
+    def _run(self, flow: Flow[T]) -> T:
         """The flow's result, or what it raises. Raises `ManagerClosed` after `close`."""
-        if self.closed:
+        if self._closed:
             raise ManagerClosed("this manager is closed")
-        return self.drive(flow)
-
-    def drive(self, flow: Flow[T]) -> T:
-        """The same, closed or not."""
         before = call_deadline.set(monotonic() + self._deadline)
         try:
             step = flow.send(None)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from inspect import iscoroutinefunction
 from typing import Any
 
@@ -74,18 +75,17 @@ class Transaction:
 
     def check(self) -> None:
         """Raise `InvalidInput` at once for a transaction that is none of this store's."""
-        _, events = self.bind()
-        self.unbind(events)
+        with self.bound():
+            pass
 
-    def bind(self) -> tuple[Backend, CallEvents]:
-        """The backend inside the transaction as it is now, savepoints included.
-
-        Raises `InvalidInput` for a transaction that is none of this store's.
-        """
+    @contextmanager
+    def bound(self) -> Generator[tuple[Backend, CallEvents]]:
+        """For one call: the backend inside the transaction as it is now, savepoints
+        included, and where to keep what the call has to tell."""
         events = CallEvents(self._core)
-        hooks = self._core.backend.hooks
+        backend = self._core.backend
         try:
-            bound = self._core.backend.bound(hooks["bound"](self._transaction, events.ended))
+            inside = backend.bound(backend.hooks["bound"](self._transaction, events.ended))
         except CoatcheckError:
             raise
         except Exception as error:
@@ -93,12 +93,11 @@ class Transaction:
             raise failure from error
         self._calls = [call for call in self._calls if not call.over]
         self._calls.append(events)
-        return bound, events
-
-    def unbind(self, events: CallEvents) -> None:
-        """After the call: forget it if there is nothing to tell of it."""
-        if events.over or events.is_empty:
-            self._calls.remove(events)
+        try:
+            yield inside, events
+        finally:
+            if events.is_empty:
+                self._calls.remove(events)
 
     def take(self) -> list[Told]:
         """All that waits, in the order in which it happened."""
