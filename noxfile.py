@@ -1,0 +1,98 @@
+"""The project's commands. `nox -l` lists them; `nox -s tests` is the one to run before a commit."""
+
+from __future__ import annotations
+
+import glob
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import nox
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "tests", "docs", "wheel"]
+nox.options.error_on_external_run = True
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(*names: str) -> list[str]:
+    """The requirements of the dependency groups of `pyproject.toml`."""
+    return list(nox.project.dependency_groups(PROJECT, *names))
+
+
+def found(version: str) -> str | None:
+    """An interpreter of this version that really starts: on the path, or one of pyenv's."""
+    pyenv = os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))
+    places = [f"python{version}", *glob.glob(f"{pyenv}/versions/{version}.*/bin/python")]
+    for place in places:
+        path = shutil.which(place)
+        if path is None:
+            continue
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        if answer.stdout.startswith(f"Python {version}."):
+            return path
+    return None
+
+
+PYTHONS = [path for version in ("3.11", "3.12", "3.13") if (path := found(version))]
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """All tests on real stores, on each Python that is found. Arguments go to pytest."""
+    session.install("-e", ".[cli,conformance]", *group("tests"))
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, format, and the direction of imports."""
+    session.install("-e", ".", *group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy and pyright, both strict."""
+    session.install("-e", ".[cli,conformance]", *group("tests", "types", "bench"))
+    session.run("mypy")
+    session.run("pyright", "--pythonpath", f"{session.bin}/python")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation, without a warning, into docs/_build."""
+    session.install("-e", ".[cli,conformance]", *group("docs"))
+    session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """A web service on an SQLite file, driven over HTTP. `-- --once` stops it at the end."""
+    session.install("-e", ".[cli]", *group("demo"))
+    session.run("python", "examples/demo/drive.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Every figure of docs/performance.md, measured against the raw driver in one run."""
+    session.install("-e", ".", *group("bench"))
+    session.run("python", "benchmarks/sqlite.py", *session.posargs)
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """The built wheel in an empty environment, tried without the sources."""
+    distributions = Path(session.create_tmp())
+    session.install("build")
+    session.run("python", "-m", "build", "--outdir", str(distributions), silent=True)
+    built = sorted(distributions.glob("coatcheck-*.whl"))[-1]
+    session.run("python", "-m", "pip", "--version", silent=True, success_codes=[0, 1])
+    session.install(f"coatcheck[cli] @ file://{built.resolve()}")
+    trial = Path("tests/wheel/trial.py").resolve()
+    session.chdir(distributions)
+    session.run("python", "-I", str(trial))
