@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 SPEC_VERSION = 1
 """The version of this contract. A backend written for another one is refused at start."""
@@ -26,8 +26,7 @@ class Capability(StrEnum):
     """find, count and bulk calls work without a `user_id`."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackendInfo:
+class BackendInfo(NamedTuple):
     """The answer of the hook `info`.
 
     :param name: for messages, such as `"sqlite"`; never a URL.

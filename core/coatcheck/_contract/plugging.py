@@ -8,10 +8,10 @@ coroutines exactly where the backend says so.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import pluggy
@@ -116,7 +116,7 @@ def _refuse_unknown_hooks(manager: pluggy.PluginManager) -> None:
         if isinstance(caller, pluggy.HookCaller) and not caller.has_spec():
             owner = _name(caller.get_hookimpls()[0].plugin)
             known = [n for n, c in vars(manager.hook).items() if c.has_spec()]
-            close = difflib.get_close_matches(name, known, 1)
+            close = get_close_matches(name, known, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
             raise ConfigError(f"{owner} implements an unknown hook {name}{hint}")
 

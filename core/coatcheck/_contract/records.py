@@ -1,9 +1,11 @@
-"""What a backend stores and is asked for. Integers are milliseconds; instants count from the
-Unix epoch in UTC. Nothing in here is a secret but `Record.key_hash`, which no repr shows."""
+"""What a backend stores and is asked for, as tuples: immutable, and quick to make.
+
+Integers are milliseconds; instants count from the Unix epoch in UTC. Nothing in here
+is a secret but `Record.key_hash`, which no repr shows.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypedDict
 from uuid import UUID
 
@@ -14,7 +16,7 @@ ENDED: frozenset[State] = frozenset({"expired", "inactive"})
 
 
 class Record(NamedTuple):
-    """One stored session. A tuple, because a validation builds one at every request."""
+    """One stored session."""
 
     id: UUID
     user_id: str
@@ -62,8 +64,7 @@ class Changes(TypedDict, total=False):
     inactivity_timeout: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(NamedTuple):
     """A filter: every field that is not `None` must match. `Where()` matches everything."""
 
     user_id: str | None = None

@@ -3,11 +3,11 @@ record of what was verified, so that only the first validation of a token pays."
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections import OrderedDict
-from dataclasses import dataclass
 from hashlib import blake2b
 from threading import BoundedSemaphore, Lock
+from typing import NamedTuple
 
 from .._contract.deadline import remaining
 from .._errors import BackendUnavailable
@@ -21,8 +21,7 @@ REMEMBERED = 16_384
 """Verified hashes that are remembered, 32 bytes each; the least recently used goes first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argon2Cost:
+class Argon2Cost(NamedTuple):
     """Parameters of Argon2id (RFC 9106, section 3.1)."""
 
     memory_kib: int
@@ -76,7 +75,7 @@ class VerifiedHashes:
     __slots__ = ("__weakref__", "_key", "_lock", "_seen")
 
     def __init__(self) -> None:
-        self._key = Secret(secrets.token_bytes(32))
+        self._key = Secret(os.urandom(32))
         self.after_fork()
         renew_after_fork(self)
 

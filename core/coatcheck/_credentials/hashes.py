@@ -12,13 +12,13 @@ The PHC format: https://github.com/P-H-C/phc-string-format.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from binascii import b2a_base64
-from dataclasses import dataclass
 from enum import Enum
 from hmac import compare_digest
 from struct import Struct
+from typing import NamedTuple
 from uuid import UUID
 
 from .._contract.records import Record
@@ -57,8 +57,7 @@ class Verdict(Enum):
     """Only `verify_slowly` can tell, off the event loop."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(NamedTuple):
     """A key hash, read."""
 
     cost: Argon2Cost | None
@@ -109,7 +108,7 @@ class KeyHasher:
     def hash(self, session_id: UUID, user_id: str, secret: Secret[bytes]) -> str:
         """A key hash under the first pepper and a fresh salt."""
         pepper, cost = self._keyring.first, self._cost
-        salt = _encode(secrets.token_bytes(self._salt_length))
+        salt = _encode(os.urandom(self._salt_length))
         digest = pepper.digest(_message(session_id, user_id, salt, secret))
         if cost is None:
             return f"{_FAST_HEAD}{pepper.id}${salt}${_encode(digest)}"

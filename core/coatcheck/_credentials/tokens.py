@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from uuid import UUID
@@ -81,4 +81,4 @@ def _encoded_length(length: int) -> int:
 
 def new_secret(length: int) -> Secret[bytes]:
     """`length` bytes from the operating system's generator."""
-    return Secret(secrets.token_bytes(length))
+    return Secret(os.urandom(length))

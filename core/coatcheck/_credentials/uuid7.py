@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from secrets import randbits
+import os
 from uuid import UUID, SafeUUID
 
 _LAST_INSTANT = (1 << 48) - 1
+_RANDOM_BITS = (0xFFF << 64) | ((1 << 62) - 1)
 _VERSION_AND_VARIANT = (7 << 76) | (0b10 << 62)
 
 _new = object.__new__
@@ -20,7 +21,7 @@ def uuid7(now: int) -> UUID:
     that fits: the id must be unique, and only ought to sort.
     """
     milliseconds = min(max(now, 0), _LAST_INSTANT)
-    random = (randbits(12) << 64) | randbits(62)
+    random = int.from_bytes(os.urandom(10)) & _RANDOM_BITS
     return UUID(int=(milliseconds << 80) | _VERSION_AND_VARIANT | random)
 
 

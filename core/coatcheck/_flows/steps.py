@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from .._contract.info import Capability
-from .._contract.plugging import Backend, Observers
 from .._errors import Unsupported
-from .._options import Config
+
+if TYPE_CHECKING:
+    from .._contract.plugging import Backend, Observers
+    from .._options import Config
 
 logger = logging.getLogger("coatcheck")
 
@@ -37,23 +39,20 @@ class Ask:
         self.time = time
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """Compute something that takes milliseconds, off the event loop."""
 
     function: Callable[..., Any]
     args: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Consult:
+class Consult(NamedTuple):
     """Ask the observers of `session_issuing`; the first exception ends the flow."""
 
     args: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tell:
+class Tell(NamedTuple):
     """Tell the observers of an event, one by one; what they raise is logged."""
 
     event: str
@@ -82,3 +81,7 @@ class Core:
                 f"{call} needs the capability {capability.value!r}, "
                 f"which the backend {self.backend.name!r} does not have"
             )
+
+    def inside_transaction(self) -> Core:
+        """The same, for calls inside a caller's transaction."""
+        return replace(self, in_transaction=True)

@@ -9,24 +9,23 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Unpack
 from uuid import UUID
 
 from .._contract.info import Capability
-from .._contract.plugging import Backend
-from .._contract.records import SessionRef
 from .._errors import ManagerClosed
 from .._flows import bulk, lifecycle, single
 from .._flows.bulk import PepperStatus
 from .._flows.issue import issue
 from .._flows.steps import Core, Flow, Tell
 from .._flows.validate import validate
-from .._options import ManagerOptions, seal_options
 from .._secret import Secret, sealed
 from .._unset import UNSET, Unset
 from .._values import IssuedSession, Rejection, Session
-from . import opening
 from .arguments import fields_of, filters_of
 from .async_driver import AsyncDriver, Threads, tell
 from .transactions import CallEvents, Transaction
 
 if TYPE_CHECKING:
+    from .._contract.plugging import Backend
+    from .._contract.records import SessionRef
+    from .._options import ManagerOptions
     from .._settings import Settings
 
 T = TypeVar("T")
@@ -178,17 +177,21 @@ class AsyncSessionManager(AsyncSessionCalls):
     """
 
     def __init__(self, backend: object, **options: Unpack[ManagerOptions]) -> None:
+        from .opening import build_core, seal_options
+
         sealed_options = seal_options(options)
         del options
-        core = opening.build_core(backend, sealed_options, asynchronous=True)
+        core = build_core(backend, sealed_options, asynchronous=True)
         super().__init__(core, Threads())
 
     @classmethod
     def open(cls, url: str, **options: Unpack[ManagerOptions]) -> AsyncSessionManager:
         """As `SessionManager.open`, but nothing is asked of the store before `start`."""
+        from .opening import open_backend, seal_options
+
         secret_url, sealed_options = sealed(url), seal_options(options)
         del url, options
-        backend = opening.open_backend(secret_url, asynchronous=True)
+        backend = open_backend(secret_url, asynchronous=True)
         return cls(backend, **sealed_options)
 
     @classmethod
@@ -249,7 +252,7 @@ class AsyncBoundSessionManager(AsyncSessionCalls):
     `await committed()`."""
 
     def __init__(self, manager: AsyncSessionManager, transaction: object) -> None:
-        super().__init__(opening.in_transaction(manager._core), manager._threads)
+        super().__init__(manager._core.inside_transaction(), manager._threads)
         self._manager = manager
         self._transaction = Transaction(self._core, transaction)
         self._transaction.check()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +9,10 @@ from .._contract.plugging import module_hooks, plug
 from .._contract.registry import backend_module, missing_requirement, scheme_of
 from .._errors import CoatcheckError, ConfigError
 from .._flows.steps import Core
-from .._options import configure
+from .._options import configure, seal_options
 from .._secret import Secret
+
+__all__ = ["build_core", "open_backend", "seal_options"]
 
 
 def open_backend(url: Secret[str], *, asynchronous: bool) -> object:
@@ -45,11 +46,6 @@ def build_core(backend: object, options: Mapping[str, Any], *, asynchronous: boo
             )
         _refuse_async_observers(core)
     return core
-
-
-def in_transaction(core: Core) -> Core:
-    """The same, for calls inside a caller's transaction."""
-    return dataclasses.replace(core, in_transaction=True)
 
 
 def _refuse_async_observers(core: Core) -> None:

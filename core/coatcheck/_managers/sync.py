@@ -9,23 +9,22 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, Unpack
 from uuid import UUID
 
 from .._contract.info import Capability
-from .._contract.plugging import Backend
-from .._contract.records import SessionRef
 from .._flows import bulk, lifecycle, single
 from .._flows.bulk import PepperStatus
 from .._flows.issue import issue
 from .._flows.steps import Core, Flow, Tell
 from .._flows.validate import validate
-from .._options import ManagerOptions, seal_options
 from .._secret import Secret, sealed
 from .._unset import UNSET, Unset
 from .._values import IssuedSession, Rejection, Session
-from . import opening
 from .arguments import fields_of, filters_of
 from .sync_driver import SyncDriver, tell
 from .transactions import CallEvents, Transaction
 
 if TYPE_CHECKING:
+    from .._contract.plugging import Backend
+    from .._contract.records import SessionRef
+    from .._options import ManagerOptions
     from .._settings import Settings
 
 T = TypeVar("T")
@@ -237,9 +236,11 @@ class SessionManager(SessionCalls):
     """
 
     def __init__(self, backend: object, **options: Unpack[ManagerOptions]) -> None:
+        from .opening import build_core, seal_options
+
         sealed_options = seal_options(options)
         del options
-        super().__init__(opening.build_core(backend, sealed_options, asynchronous=False))
+        super().__init__(build_core(backend, sealed_options, asynchronous=False))
         try:
             self._run(lifecycle.prepare(self._core))
         except BaseException:
@@ -263,9 +264,11 @@ class SessionManager(SessionCalls):
         :raises SchemaTooNew: a newer coatcheck made the schema.
         :raises BackendUnavailable: the store cannot be reached.
         """
+        from .opening import open_backend, seal_options
+
         secret_url, sealed_options = sealed(url), seal_options(options)
         del url, options
-        backend = opening.open_backend(secret_url, asynchronous=False)
+        backend = open_backend(secret_url, asynchronous=False)
         return cls(backend, **sealed_options)
 
     @classmethod
@@ -329,7 +332,7 @@ class BoundSessionManager(SessionCalls):
     """
 
     def __init__(self, manager: SessionManager, transaction: object) -> None:
-        super().__init__(opening.in_transaction(manager._core))
+        super().__init__(manager._core.inside_transaction())
         self._manager = manager
         self._transaction = Transaction(self._core, transaction)
         self._transaction.check()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from inspect import iscoroutinefunction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._contract.plugging import Backend
 from .._errors import CoatcheckError
 from .._flows.steps import Core, Tell
 from . import failures
 from .sync_driver import tell
+
+if TYPE_CHECKING:
+    from .._contract.plugging import Backend
 
 Told = tuple[str, Callable[..., Any], tuple[Any, ...]]
 """An event, one observer of it, and what it is to be told."""
