@@ -77,6 +77,7 @@ class KeyHasher:
         "_argon2id",
         "_cost",
         "_encoded_salt_length",
+        "_fast_length_of_today",
         "_keyring",
         "_pepper_by_head",
         "_salt_length",
@@ -88,6 +89,9 @@ class KeyHasher:
         self._salt_length = salt_length
         self._encoded_salt_length = (salt_length * 4 + 2) // 3
         self._cost = cost
+        # No fast hash is as long as 0, so that under argon2id every one is outdated.
+        fast_length = _FAST_HEAD_LENGTH + self._encoded_salt_length + 1 + _DIGEST_LENGTH
+        self._fast_length_of_today = fast_length if cost is None else 0
         self._argon2id = Argon2id()
         self._verified = VerifiedHashes()
         # One look-up by the head of the string finds the scheme and the pepper at once.
@@ -126,11 +130,13 @@ class KeyHasher:
             return self._verify_others(record, secret)
         salt = key_hash[_FAST_HEAD_LENGTH : -_DIGEST_LENGTH - 1]
         digest = pepper.digest(_message(record.id, record.user_id, salt, secret))
+        # With the separator before it: what stands elsewhere is no digest.
         expected = b"$" + b2a_base64(digest, newline=False)[:_DIGEST_LENGTH]
-        stored = key_hash[-_DIGEST_LENGTH - 1 :].encode("utf-8", "replace")
-        if not compare_digest(expected, stored):
+        if not compare_digest(expected, key_hash[-_DIGEST_LENGTH - 1 :].encode("utf-8", "replace")):
             return Verdict.WRONG
-        return self._age(pepper, None, salt)
+        if pepper is self._keyring.first and len(key_hash) == self._fast_length_of_today:
+            return Verdict.MATCHES
+        return Verdict.OUTDATED
 
     def verify_slowly(self, record: Record, secret: Secret[bytes]) -> Verdict:
         """The same for a hash of which `verify` said `SLOW`. Takes an Argon2."""
@@ -181,8 +187,7 @@ def _message(session_id: UUID, user_id: str, salt: str, secret: Secret[bytes]) -
     """What the HMAC is taken over: tag, id, user, salt and secret, and the length of each
     before them, so that no two sets of parts give the same bytes. The salt enters by its
     characters: flip one, even in bits that base64 ignores, and the digest is another."""
-    user = user_id.encode("utf-8", "surrogatepass")
-    salted = salt.encode("utf-8", "surrogatepass")
+    user, salted = user_id.encode(), salt.encode()
     key = secret.reveal()
     head = _with_lengths(_HEAD, session_id.bytes, len(user), len(salted), len(key))
     return head + user + salted + key

@@ -12,15 +12,14 @@ from .._shapes import is_list, is_mapping
 
 
 def record_of(session_id: UUID, answer: Any) -> Record | None:
-    """A whole record of this very session, or `None`."""
+    """A whole record of this very session, or `None`. On the path of every validation."""
     if answer is None:
         return None
     if type(answer) is not Record:
         raise BackendError(f"session {session_id}: the backend answered no Record")
     id_, user, method, scopes, metadata, created, used, expires, timeout, key_hash, pepper = answer
     if (
-        type(id_) is not UUID
-        or type(user) is not str
+        type(user) is not str
         or type(method) is not str
         or type(scopes) is not frozenset
         or type(metadata) is not str
@@ -31,10 +30,31 @@ def record_of(session_id: UUID, answer: Any) -> Record | None:
         or type(key_hash) is not str
         or type(pepper) is not str
     ):
-        raise BackendError(f"session {session_id}: the stored row cannot be read")
-    if id_ != session_id:
+        raise BackendError(
+            f"session {session_id}: the stored row cannot be read ({_odd_field(answer)})"
+        )
+    if id_ != session_id or type(id_) is not UUID:
         raise BackendError(f"session {session_id}: the backend answered another session")
     return answer
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "user_id": (str,),
+    "method": (str,),
+    "scopes": (frozenset,),
+    "metadata": (str,),
+    "created_at": (int,),
+    "last_used_at": (int,),
+    "expires_at": (int, type(None)),
+    "inactivity_timeout": (int, type(None)),
+    "key_hash": (str,),
+    "pepper_id": (str,),
+}
+
+
+def _odd_field(record: Record) -> str:
+    """Names the first field that has not its type."""
+    return next(name for name, types in _TYPES.items() if type(getattr(record, name)) not in types)
 
 
 def page_of(where: Where, after: UUID | None, limit: int, answer: Any) -> list[Record]:
