@@ -126,17 +126,22 @@ class KeyHasher:
         """
         key_hash = record.key_hash
         pepper = self._pepper_by_head.get(key_hash[:_FAST_HEAD_LENGTH])
-        if pepper is None:
-            return self._verify_others(record, secret)
-        salt = key_hash[_FAST_HEAD_LENGTH : -_DIGEST_LENGTH - 1]
-        digest = pepper.digest(_message(record.id, record.user_id, salt, secret))
-        # With the separator before it: what stands elsewhere is no digest.
-        expected = b"$" + b2a_base64(digest, newline=False)[:_DIGEST_LENGTH]
-        if not compare_digest(expected, key_hash[-_DIGEST_LENGTH - 1 :].encode("utf-8", "replace")):
-            return Verdict.WRONG
-        if pepper is self._keyring.first and len(key_hash) == self._fast_length_of_today:
-            return Verdict.MATCHES
-        return Verdict.OUTDATED
+        try:
+            if pepper is None:
+                return self._verify_others(record, secret)
+            salt = key_hash[_FAST_HEAD_LENGTH : -_DIGEST_LENGTH - 1]
+            digest = pepper.digest(_message(record.id, record.user_id, salt, secret))
+            # With the separator before it: what stands elsewhere is no digest.
+            expected = b"$" + b2a_base64(digest, newline=False)[:_DIGEST_LENGTH]
+            if not compare_digest(expected, key_hash[-_DIGEST_LENGTH - 1 :].encode()):
+                return Verdict.WRONG
+            if pepper is self._keyring.first and len(key_hash) == self._fast_length_of_today:
+                return Verdict.MATCHES
+        except UnicodeEncodeError:
+            pass  # A lone surrogate. Raised below, since this exception holds the text.
+        else:
+            return Verdict.OUTDATED
+        raise _unreadable(record)
 
     def verify_slowly(self, record: Record, secret: Secret[bytes]) -> Verdict:
         """The same for a hash of which `verify` said `SLOW`. Takes an Argon2."""
@@ -177,10 +182,14 @@ class KeyHasher:
 def _read(record: Record, keyring: Keyring) -> _Stored:
     match = _PHC.fullmatch(record.key_hash)
     if match is None:
-        raise BackendError(f"session {record.id}: the stored key_hash cannot be read")
+        raise _unreadable(record)
     memory, passes, lanes, pepper_id, salt, digest = match.groups()
     cost = None if memory is None else Argon2Cost(int(memory), int(passes), int(lanes))
     return _Stored(cost, keyring.by_id.get(pepper_id), salt, digest)
+
+
+def _unreadable(record: Record) -> BackendError:
+    return BackendError(f"session {record.id}: the stored row cannot be read (key_hash)")
 
 
 def _message(session_id: UUID, user_id: str, salt: str, secret: Secret[bytes]) -> bytes:
