@@ -1,0 +1,129 @@
+"""Figures that are no ratio to a raw statement: bad tokens, growth, imports, the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import random
+import sqlite3
+import statistics
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from multiprocessing.synchronize import Event
+from pathlib import Path
+from time import monotonic, perf_counter
+
+import reads
+from coatcheck import AsyncSessionManager, SessionManager
+from store import PEPPER, TABLE, Store
+
+
+def malformed(manager: SessionManager, token: str, *, rounds: int, operations: int) -> list[str]:
+    """Refusals a second of what is no token."""
+    kinds = {
+        "wrong shape": ("not a token at all", 500_000),
+        "bad checksum": (token[:-6] + ("AAAAAA" if token[-6:-1] != "AAAAA" else "BBBBBA"), 300_000),
+        "not canonical": (token[:-1] + chr(ord(token[-1]) + 1), 300_000),
+    }
+    lines: list[str] = []
+    for kind, (bad, least) in kinds.items():
+        seconds: list[float] = []
+        for _ in range(rounds):
+            start = perf_counter()
+            for _ in range(operations):
+                manager.validate(bad)
+            seconds.append((perf_counter() - start) / operations)
+        rates = sorted(1 / second for second in seconds)
+        lines.append(
+            f"| malformed, {kind} | {statistics.median(rates):,.0f}/s "
+            f"({rates[0]:,.0f} to {rates[-1]:,.0f}) | at least {least:,}/s |"
+        )
+    return lines
+
+
+def growth(small: Store, large: Store, *, rounds: int, operations: int) -> str:
+    """`validate` in units of the raw read, at many sessions against few."""
+    ratios: list[float] = []
+    for _ in range(rounds):
+        units: list[float] = []
+        for store in (large, small):
+            with store.manager() as manager:
+                figure = reads.validate_sync(store, manager, 3, operations)
+            units.append(figure.ratio)
+        ratios.append(units[0] / units[1])
+    return (
+        f"| validate at {len(large.ids):,} sessions against {len(small.ids):,}, each in raw reads "
+        f"| {statistics.median(ratios):.2f} × ({min(ratios):.2f} to {max(ratios):.2f}) "
+        f"| at most 1.15 × |"
+    )
+
+
+def imports(*, rounds: int) -> str:
+    """What `from coatcheck import SessionManager` adds to the start of a process."""
+    added: list[float] = []
+    for _ in range(rounds + 1):
+        with_it = _start("from coatcheck import SessionManager")
+        added.append((with_it - _start("pass")) * 1000)
+    added = added[1:]  # the first one wrote the bytecode
+    return (
+        f"| import, above `python -c pass` | {statistics.median(added):.0f} ms "
+        f"({min(added):.0f} to {max(added):.0f}) | at most 60 ms |"
+    )
+
+
+def _start(statement: str) -> float:
+    start = perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return perf_counter() - start
+
+
+def event_loop(store: Store, *, seconds: float) -> str:
+    """The longest that the loop stood still while it validated and another process wrote and
+    checkpointed without rest; beside it the same loop without a store, as the machine's own."""
+    context = multiprocessing.get_context("spawn")
+    stop = context.Event()
+    writer = context.Process(target=_write_without_rest, args=(store.path, stop))
+    writer.start()
+    try:
+        validating, idle = asyncio.run(_longest_pauses(store, seconds))
+    finally:
+        stop.set()
+        writer.join()
+    return (
+        f"| event loop held up by validate, another process writing | {validating:.2f} ms "
+        f"(a loop without a store: {idle:.2f}) | at most 5 ms |"
+    )
+
+
+async def _longest_pauses(store: Store, seconds: float) -> tuple[float, float]:
+    async with AsyncSessionManager.open(store.url, pepper=PEPPER) as manager:
+
+        async def validate() -> None:
+            assert await manager.validate(random.choice(store.tokens), touch=False)
+
+        async def nothing() -> None:
+            sum(range(500))  # about as long as a validation
+
+        return await _longest(validate, seconds), await _longest(nothing, seconds)
+
+
+async def _longest(work: Callable[[], Awaitable[None]], seconds: float) -> float:
+    """Milliseconds: the longest of the single turns of the loop."""
+    end, longest = monotonic() + seconds, 0.0
+    while monotonic() < end:
+        start = perf_counter()
+        await work()
+        longest = max(longest, perf_counter() - start)
+        await asyncio.sleep(0)
+    return longest * 1000
+
+
+def _write_without_rest(path: Path, stop: Event) -> None:
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+    update = f"UPDATE {TABLE} SET last_used_at = last_used_at + 1 WHERE user_id = 'user-1'"
+    while not stop.is_set():
+        for _ in range(50):
+            connection.execute(update)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
