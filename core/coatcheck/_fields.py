@@ -29,9 +29,9 @@ END_OF_TIME = instant_to_ms(datetime(9000, 1, 1, tzinfo=UTC))
 MAX_PAGE = 1000
 MAX_BATCH = 100_000
 
-_INT64 = range(-(2**63), 2**63)
+_LEAST_INT, _MOST_INT = -(2**63), 2**63 - 1
+_ESCAPED_NUL = "\\u0000"
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,255}")
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 Json: TypeAlias = dict[str, "Json"] | list["Json"] | str | int | float | bool | None
 
@@ -76,11 +76,20 @@ def metadata(value: object) -> str:
     64 bits, finite floats, no NUL and no lone surrogate."""
     if not is_mapping(value):
         raise InvalidInput(f"metadata must be a mapping, not {_kind(value)}")
-    plain = _json(value, 1, [MAX_METADATA_BYTES])
-    encoded = json.dumps(plain, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    if len(encoded.encode()) > MAX_METADATA_BYTES:
+    encoded = _encode(_json(value, 1, [MAX_METADATA_BYTES]))
+    try:
+        size = len(encoded.encode())
+    except UnicodeEncodeError:
+        size = -1
+    # A NUL is written as an escape; of a backslash and the same letters the strings tell.
+    if size < 0 or (_ESCAPED_NUL in encoded and _holds_nul(json.loads(encoded))):
+        raise InvalidInput("metadata must hold no NUL and no lone surrogate")
+    if size > MAX_METADATA_BYTES:
         raise InvalidInput(f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON in UTF-8")
     return encoded
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def _json(value: object, level: int, room: list[int]) -> Json:
@@ -89,44 +98,42 @@ def _json(value: object, level: int, room: list[int]) -> Json:
     room[0] -= 1
     if room[0] < 0:
         raise InvalidInput(f"metadata must be at most {MAX_METADATA_BYTES} bytes of JSON in UTF-8")
+    if isinstance(value, str):
+        return str.__str__(value)
     if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, str):
-        if _UNSTORABLE.search(value):
-            raise InvalidInput("metadata must hold no NUL and no lone surrogate")
-        return str.__str__(value)
     if isinstance(value, int):
-        if value not in _INT64:
+        if not _LEAST_INT <= value <= _MOST_INT:
             raise InvalidInput("metadata must hold integers of 64 bits only")
         return int(value)
     if isinstance(value, float):
         if not isfinite(value):
             raise InvalidInput("metadata must hold finite numbers only")
         return float(value)
+    if level > MAX_METADATA_LEVELS:
+        raise InvalidInput(f"metadata must be nested at most {MAX_METADATA_LEVELS} levels deep")
     if is_list(value):
-        below = _below(level)
-        return [_json(item, below, room) for item in value]
+        return [_json(item, level + 1, room) for item in value]
     if is_mapping(value):
-        below = _below(level)
-        return {_key(key): _json(item, below, room) for key, item in value.items()}
+        return {_key(key): _json(item, level + 1, room) for key, item in value.items()}
     raise InvalidInput(
         "metadata must hold JSON values only (dict, list, str, int, float, bool, None), "
         f"not {_kind(value)}"
     )
 
 
-def _below(level: int) -> int:
-    if level > MAX_METADATA_LEVELS:
-        raise InvalidInput(f"metadata must be nested at most {MAX_METADATA_LEVELS} levels deep")
-    return level + 1
-
-
 def _key(key: object) -> str:
     if not isinstance(key, str):
         raise InvalidInput(f"metadata must have keys of type str, not {_kind(key)}")
-    if _UNSTORABLE.search(key):
-        raise InvalidInput("metadata must hold no NUL and no lone surrogate")
-    return str(key)
+    return str.__str__(key)
+
+
+def _holds_nul(value: Json) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any("\0" in key or _holds_nul(item) for key, item in value.items())
+    return isinstance(value, list) and any(map(_holds_nul, value))
 
 
 def instant_after(field: str, value: object, now: Milliseconds) -> Milliseconds:

@@ -8,9 +8,12 @@ from typing import Any, TypeGuard
 from ._secret import Secret
 
 
+# The built-in types first: an abstract one takes microseconds to say yes.
+
+
 def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
     """Anything with keys and values."""
-    return isinstance(value, Mapping)
+    return isinstance(value, dict | Mapping)
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:
@@ -20,4 +23,6 @@ def is_list(value: object) -> TypeGuard[list[Any]]:
 
 def is_collection(value: object) -> TypeGuard[Iterable[Any]]:
     """Several values, and not one that happens to be iterable, like a string."""
-    return isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | Secret)
+    return isinstance(value, frozenset | set | list | tuple) or (
+        isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | Secret)
+    )
