@@ -90,9 +90,8 @@ def wheel(session: nox.Session) -> None:
     distributions = Path(session.create_tmp())
     session.install("build")
     session.run("python", "-m", "build", "--outdir", str(distributions), silent=True)
-    built = sorted(distributions.glob("coatcheck-*.whl"))[-1]
-    session.run("python", "-m", "pip", "--version", silent=True, success_codes=[0, 1])
-    session.install(f"coatcheck[cli] @ file://{built.resolve()}")
+    built = max(distributions.glob("coatcheck-*.whl"), key=lambda path: path.stat().st_mtime)
+    session.install(f"coatcheck[cli] @ {built.resolve().as_uri()}")
     trial = Path("tests/wheel/trial.py").resolve()
     session.chdir(distributions)
     session.run("python", "-I", str(trial))
