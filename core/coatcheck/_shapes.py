@@ -7,7 +7,6 @@ from typing import Any, TypeGuard
 
 from ._secret import Secret
 
-
 # The built-in types first: an abstract one takes microseconds to say yes.
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
+from typer.main import get_command
 
 from .._errors import BackendError, CoatcheckError, SchemaMissing
 from . import changing, peppers, reading, store
@@ -70,6 +71,7 @@ pepper_commands.command("new")(peppers.new)
 pepper_commands.command("status")(peppers.status)
 app.command("prepare")(store.prepare)
 app.command("ping")(store.ping)
+command = get_command(app)
 
 
 def run(words: Sequence[str]) -> int:
@@ -92,13 +94,14 @@ def run(words: Sequence[str]) -> int:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return Code.READER_GONE
         except Exception as error:  # noqa: BLE001 - a defect must not look like the answer "no"
-            lines = "".join(traceback.format_exception(error)).splitlines()
-            complain("\n".join(["this is a defect of coatcheck; please report:", *lines]))
+            complain(f"this is a defect of coatcheck ({type(error).__name__}); please report it:")
+            for line in "".join(traceback.format_exception(error)).splitlines():
+                complain(line)
             return Code.DEFECT
 
 
 def _run(words: Sequence[str]) -> int:
-    code = app(list(words), prog_name="coatcheck", standalone_mode=False)
+    code = command(list(words), prog_name="coatcheck", standalone_mode=False)
     # Here, where a reader that has gone can still be noticed.
     sys.stdout.flush()
     return int(code or 0)
@@ -122,10 +125,12 @@ def _usage_message(error: Any) -> str:
 
 
 def _tame_streams() -> None:
-    """No character that the terminal's encoding lacks stops an answer, and what is logged
-    looks like the command's other remarks."""
-    for stream in (sys.stdout, sys.stderr):
-        reconfigure = getattr(stream, "reconfigure", None)
+    """No stream that was closed and no character that an encoding lacks stops a command,
+    and what is logged looks like the command's other remarks."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115 - open until the end
+        reconfigure = getattr(getattr(sys, name), "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="backslashreplace")
     handler = logging.StreamHandler()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from .text import duration, json_text, moment, state_of, visible, without_tokens
+from .text import duration, ending, json_text, moment, state_of, visible, without_tokens
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Without a terminal there is no width to fit into, and lines are for grep.
 _UNLIMITED = 100_000
+_LEAST_WIDTH = 80
 
 
 def answer(line: str) -> None:
@@ -60,7 +61,12 @@ def show_session(session: Session, *, err: bool = False) -> None:
         "metadata": json.dumps(dict(session.metadata), ensure_ascii=False),
         "pepper id": session.pepper_id,
     }
-    _print(_table(None, facts.items()), err=err)
+    from rich.table import Table
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    _print(table, facts.items(), err=err)
 
 
 def show_sessions(sessions: Iterable[Session]) -> None:
@@ -72,17 +78,27 @@ def show_sessions(sessions: Iterable[Session]) -> None:
             session.user_id,
             session.method,
             " ".join(sorted(session.scopes)),
-            state_of(session, now),
-            moment(session.valid_until, "no end"),
+            ending(session, now),
         )
         for session in sessions
     ]
-    show_table(("id", "user", "method", "scopes", "state", "valid until"), rows)
+    show_table(("id", "user", "method", "scopes", "ends"), rows, unbroken=("id", "ends"))
 
 
-def show_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table; the first column is never broken over lines, so that it can be copied."""
-    _print(_table(columns, rows), err=False)
+def show_table(
+    columns: Sequence[str], rows: Iterable[Sequence[str]], *, unbroken: Collection[str]
+) -> None:
+    """A table for people.
+
+    :param unbroken: columns whose cells are kept on one line on a narrow terminal, too.
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=column in unbroken, overflow="fold")
+    _print(table, rows)
 
 
 @contextmanager
@@ -105,32 +121,19 @@ def progress(
         yield lambda count: bar.advance(task, count)
 
 
-def _table(columns: Sequence[str] | None, rows: Iterable[Sequence[str]]) -> Table:
-    from rich import box
-    from rich.table import Table
+def _print(table: Table, rows: Iterable[Sequence[str]], *, err: bool = False) -> None:
     from rich.text import Text
 
-    table = Table(
-        box=None if columns is None else box.SIMPLE_HEAD,
-        show_edge=False,
-        show_header=columns is not None,
-    )
-    for index, column in enumerate(columns or ("", "")):
-        style = "bold" if columns is None and index == 0 else None
-        table.add_column(column, overflow="fold", no_wrap=index == 0, style=style)
     for row in rows:
         # `Text` takes its content as it is, where a str would be read as markup.
         table.add_row(*(Text(visible(cell)) for cell in row))
-    return table
-
-
-def _print(table: Table, *, err: bool) -> None:
     _console(err=err).print(table)
 
 
 def _console(*, err: bool) -> Console:
     from rich.console import Console
 
-    stream = sys.stderr if err else sys.stdout
-    width = None if stream.isatty() else _UNLIMITED
-    return Console(stderr=err, width=width, highlight=False, markup=False, emoji=False)
+    console = Console(stderr=err, highlight=False, markup=False, emoji=False)
+    # A table that is too wide would be cut; a terminal that is too narrow breaks lines.
+    console.width = max(console.width, _LEAST_WIDTH) if console.is_terminal else _UNLIMITED
+    return console

@@ -48,7 +48,8 @@ def status(*, as_json: arguments.AsJson = False) -> Code:
         output.answer_json({"peppers": [_document(pepper) for pepper in peppers]})
     else:
         rows = [(pepper.pepper_id, _place(pepper), f"{pepper.sessions:,}") for pepper in peppers]
-        output.show_table(("pepper id", "place", "sessions"), rows)
+        columns = ("pepper id", "place", "sessions")
+        output.show_table(columns, rows, unbroken=columns)
         for pepper in peppers:
             if _retirable(pepper):
                 output.answer(f"{_place(pepper)} holds no session: it can be retired")

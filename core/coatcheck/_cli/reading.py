@@ -232,8 +232,8 @@ def _read_token() -> Secret[str]:
     if sys.stdin.isatty():
         try:
             return Secret(getpass.getpass("Token: "))
-        except EOFError:
-            return Secret("")
+        except (EOFError, UnicodeDecodeError):
+            return Secret("")  # malformed, like anything else that is no token
     given = sys.stdin.buffer.read(_LONGEST_INPUT)
     # Of the line's end alone: whatever else surrounds a token makes it malformed.
     return Secret(given.decode(errors="replace").removesuffix("\n").removesuffix("\r"))

@@ -68,6 +68,20 @@ def state_of(session: Session, now: datetime) -> str:
     return "live"
 
 
+def ending(session: Session, now: datetime) -> str:
+    """How long a session still is live, in its largest unit, or how it ended."""
+    state = state_of(session, now)
+    if state != "live":
+        return state
+    if session.valid_until is None:
+        return "never"
+    left = session.valid_until - now
+    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if left >= unit:
+            return f"in {left // unit:,} {name}"
+    return f"in {left // _SECOND} s"
+
+
 def timestamp(instant: datetime | None) -> str | None:
     """ISO 8601 in UTC with milliseconds, such as `2030-01-31T12:00:00.000Z`."""
     if instant is None:

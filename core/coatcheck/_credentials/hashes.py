@@ -57,6 +57,9 @@ class Verdict(Enum):
     """Only `verify_slowly` can tell, off the event loop."""
 
 
+_MATCHES = Verdict.MATCHES  # on Python 3.11 the look-up in an enum costs as much as a call
+
+
 class _Stored(NamedTuple):
     """A key hash, read."""
 
@@ -113,7 +116,7 @@ class KeyHasher:
         """A key hash under the first pepper and a fresh salt."""
         pepper, cost = self._keyring.first, self._cost
         salt = _encode(os.urandom(self._salt_length))
-        digest = pepper.digest(_message(session_id, user_id, salt, secret))
+        digest = pepper.digest(_message(session_id, user_id, salt.encode(), secret))
         if cost is None:
             return f"{_FAST_HEAD}{pepper.id}${salt}${_encode(digest)}"
         digest = self._argon2id.digest(Secret(digest), salt.encode(), cost)
@@ -129,14 +132,15 @@ class KeyHasher:
         try:
             if pepper is None:
                 return self._verify_others(record, secret)
-            salt = key_hash[_FAST_HEAD_LENGTH : -_DIGEST_LENGTH - 1]
+            encoded = key_hash.encode()
+            salt = encoded[_FAST_HEAD_LENGTH : -_DIGEST_LENGTH - 1]
             digest = pepper.digest(_message(record.id, record.user_id, salt, secret))
             # With the separator before it: what stands elsewhere is no digest.
             expected = b"$" + b2a_base64(digest, newline=False)[:_DIGEST_LENGTH]
-            if not compare_digest(expected, key_hash[-_DIGEST_LENGTH - 1 :].encode()):
+            if not compare_digest(expected, encoded[-_DIGEST_LENGTH - 1 :]):
                 return Verdict.WRONG
             if pepper is self._keyring.first and len(key_hash) == self._fast_length_of_today:
-                return Verdict.MATCHES
+                return _MATCHES
         except UnicodeEncodeError:
             pass  # A lone surrogate. Raised below, since this exception holds the text.
         else:
@@ -148,7 +152,7 @@ class KeyHasher:
         stored = _read(record, self._keyring)
         if stored.pepper is None or stored.cost is None:
             return Verdict.UNKNOWN_PEPPER
-        message = Secret(_message(record.id, record.user_id, stored.salt, secret))
+        message = Secret(_message(record.id, record.user_id, stored.salt.encode(), secret))
         fast = Secret(stored.pepper.digest(message.reveal()))
         digest = self._argon2id.digest(fast, stored.salt.encode(), stored.cost)
         if not compare_digest(_encode(digest), stored.digest):
@@ -158,14 +162,16 @@ class KeyHasher:
 
     def spend(self, session_id: UUID, secret: Secret[bytes]) -> None:
         """The work of one fast verification, so that an unknown id answers no sooner."""
-        message = _message(session_id, "", "", secret)
+        message = _message(session_id, "", b"", secret)
         compare_digest(self._keyring.first.digest(message), message[:32])
 
     def _verify_others(self, record: Record, secret: Secret[bytes]) -> Verdict:
         stored = _read(record, self._keyring)
         if stored.pepper is None or stored.cost is None:
             return Verdict.UNKNOWN_PEPPER
-        fast = stored.pepper.digest(_message(record.id, record.user_id, stored.salt, secret))
+        fast = stored.pepper.digest(
+            _message(record.id, record.user_id, stored.salt.encode(), secret)
+        )
         if self._verified.knows(self._verified.mark(record.key_hash, fast)):
             return self._age(stored.pepper, stored.cost, stored.salt)
         return Verdict.SLOW
@@ -192,14 +198,13 @@ def _unreadable(record: Record) -> BackendError:
     return BackendError(f"session {record.id}: the stored row cannot be read (key_hash)")
 
 
-def _message(session_id: UUID, user_id: str, salt: str, secret: Secret[bytes]) -> bytes:
+def _message(session_id: UUID, user_id: str, salt: bytes, secret: Secret[bytes]) -> bytes:
     """What the HMAC is taken over: tag, id, user, salt and secret, and the length of each
     before them, so that no two sets of parts give the same bytes. The salt enters by its
     characters: flip one, even in bits that base64 ignores, and the digest is another."""
-    user, salted = user_id.encode(), salt.encode()
-    key = secret.reveal()
-    head = _with_lengths(_HEAD, session_id.bytes, len(user), len(salted), len(key))
-    return head + user + salted + key
+    user, key = user_id.encode(), secret.reveal()
+    head = _with_lengths(_HEAD, session_id.bytes, len(user), len(salt), len(key))
+    return head + user + salt + key
 
 
 def _encode(value: bytes) -> str:

@@ -33,7 +33,7 @@ def record_of(session_id: UUID, answer: Any) -> Record | None:
         raise BackendError(
             f"session {session_id}: the stored row cannot be read ({_odd_field(answer)})"
         )
-    if id_ != session_id or type(id_) is not UUID:
+    if id_ is not session_id and (type(id_) is not UUID or id_ != session_id):
         raise BackendError(f"session {session_id}: the backend answered another session")
     return answer
 

@@ -13,6 +13,9 @@ from .._values import Rejection, RejectionReason, Session
 from .answers import record_of, truth_of
 from .steps import Ask, Core, Flow, Tell, Time, Work, logger
 
+# On Python 3.11 the look-up in an enum costs as much as a call.
+_MATCHES, _OUTDATED, _SLOW = Verdict.MATCHES, Verdict.OUTDATED, Verdict.SLOW
+
 _MALFORMED = Rejection(RejectionReason.MALFORMED)
 
 
@@ -30,10 +33,10 @@ def validate(
         config.hasher.spend(session_id, secret)
         return (yield from _refuse(core, Rejection(RejectionReason.UNKNOWN, session_id)))
     verdict = config.hasher.verify(record, secret)
-    if verdict is Verdict.SLOW:
+    if verdict is _SLOW:
         verdict = yield Work(config.hasher.verify_slowly, (record, secret))
     # An end is told only to whoever holds the right secret.
-    if verdict is not Verdict.MATCHES and verdict is not Verdict.OUTDATED:
+    if verdict is not _MATCHES and verdict is not _OUTDATED:
         return (yield from _refuse(core, _unauthentic(core, record, verdict)))
     state = record.state(now)
     if state != "live":
@@ -44,7 +47,7 @@ def validate(
             if touched is None:
                 return (yield from _refuse(core, Rejection(RejectionReason.UNKNOWN, session_id)))
             record = touched
-        if verdict is Verdict.OUTDATED:
+        if verdict is _OUTDATED:
             record = yield from _rewrite(core, record, secret)
     return Session(record)
 

@@ -12,6 +12,8 @@ from . import failures
 
 T = TypeVar("T")
 
+_CALL = Time.CALL  # on Python 3.11 the look-up in an enum costs as much as a call
+
 
 class SyncDriver:
     """Takes the steps of a flow one after another, under one deadline."""
@@ -34,7 +36,7 @@ class SyncDriver:
             while True:
                 try:
                     # The path of nearly every call, without a second frame.
-                    if type(step) is Ask and step.time is Time.CALL:
+                    if type(step) is Ask and step.time is _CALL:
                         answer = self._hooks[step.hook](*step.args)
                     else:
                         answer = self._take(step)
