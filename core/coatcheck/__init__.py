@@ -28,20 +28,23 @@ from ._errors import (
     Unsupported,
     WouldBlock,
 )
-from ._managers.sync import SessionManager
+from ._flows.bulk import PepperStatus
+from ._managers.sync import BoundSessionManager, SessionManager
 from ._secret import Secret
 from ._values import IssuedSession, Rejection, RejectionReason, Session
 
 if TYPE_CHECKING:
-    from ._managers.asynchronous import AsyncSessionManager
+    from ._managers.asynchronous import AsyncBoundSessionManager, AsyncSessionManager
     from ._settings import Settings
 
 __all__ = [
     "SPEC_VERSION",
+    "AsyncBoundSessionManager",
     "AsyncSessionManager",
     "BackendError",
     "BackendInfo",
     "BackendUnavailable",
+    "BoundSessionManager",
     "Capability",
     "Changes",
     "CoatcheckError",
@@ -52,6 +55,7 @@ __all__ = [
     "IssuedSession",
     "ManagerClosed",
     "OutcomeUnknown",
+    "PepperStatus",
     "Record",
     "Rejection",
     "RejectionReason",
@@ -73,10 +77,10 @@ __all__ = [
 
 def __getattr__(name: str) -> object:
     # asyncio and pydantic-settings cost more to import than all the rest together.
-    if name == "AsyncSessionManager":
-        from ._managers.asynchronous import AsyncSessionManager
+    if name in {"AsyncBoundSessionManager", "AsyncSessionManager"}:
+        from ._managers import asynchronous
 
-        return AsyncSessionManager
+        return getattr(asynchronous, name)
     if name == "Settings":
         from ._settings import Settings
 

@@ -69,6 +69,6 @@ class SchemaTooNew(BackendError):  # noqa: N818
 class WouldBlock(CoatcheckError):  # noqa: N818
     """For backends: the hook would have to wait longer than `coatcheck.remaining()` allows.
 
-    Nothing may have happened. Of a hook called inline the core then asks again in a
-    thread; otherwise the caller gets `BackendUnavailable`.
+    The hook must have changed nothing. One that was called inline is then asked again
+    in a thread; otherwise the caller gets `BackendUnavailable`.
     """

@@ -6,8 +6,10 @@ import json
 import os
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from tomllib import TOMLDecodeError
+from typing import Annotated, Any, NoReturn, cast
 
 from pydantic import BeforeValidator, SecretStr, ValidationError
 from pydantic_settings import (
@@ -16,11 +18,12 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from ._errors import ConfigError
-from ._options import HashScheme
+from ._options import HashScheme, ManagerOptions
 from ._secret import Secret
 from ._shapes import is_collection, is_list
 
@@ -102,12 +105,14 @@ class Settings(BaseSettings):
         values = _hidden(values)
         _refuse_unknown("Settings", values)
         secrets_dir = _secrets_dir()
+        problems = ""
         try:
             super().__init__(_secrets_dir=secrets_dir, **values)
-            problems = ""
         except ValidationError as error:
             problems = _problems(error)
-        # Outside of the handler: the ValidationError in its context holds what was given.
+        except (OSError, ValueError, SettingsError) as error:
+            problems = _unreadable(error)
+        # Outside of the handlers: these exceptions hold what was given, a whole file at times.
         if problems:
             raise ConfigError(problems)
 
@@ -121,6 +126,8 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The sources, first things first."""
+        for source in (env_settings, dotenv_settings):
+            _refuse_misspelt(source.env_vars)  # type: ignore[attr-defined]  # pyright: ignore
         secrets = _SecretFiles(settings_cls, secrets_dir=file_secret_settings.secrets_dir)  # type: ignore[attr-defined]  # pyright: ignore
         return init_settings, env_settings, dotenv_settings, secrets, _Toml(settings_cls)
 
@@ -130,16 +137,16 @@ class Settings(BaseSettings):
             raise ConfigError(f"url is not set; set {PREFIX}URL, such as sqlite:///sessions.db")
         return Secret(self.url.get_secret_value())
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> ManagerOptions:
         """The options that were set, as `SessionManager.open` takes them."""
         given = {name: getattr(self, name) for name in self.model_fields_set if name != "url"}
-        if isinstance(given.get("pepper"), SecretStr):
-            given["pepper"] = Secret(given["pepper"].get_secret_value())
-        if "fallback_peppers" in given:
-            given["fallback_peppers"] = tuple(
-                Secret(pepper.get_secret_value()) for pepper in given["fallback_peppers"]
-            )
-        return given
+        if self.pepper is not None:
+            given["pepper"] = Secret(self.pepper.get_secret_value())
+        if self.fallback_peppers:
+            given["fallback_peppers"] = [
+                Secret(pepper.get_secret_value()) for pepper in self.fallback_peppers
+            ]
+        return cast(ManagerOptions, given)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("Settings hold peppers and cannot be pickled or copied")
@@ -181,6 +188,22 @@ def _refuse_unknown(where: str, names: Iterable[str]) -> None:
             )
 
 
+def _refuse_misspelt(variables: Iterable[str]) -> None:
+    """A variable that is nearly an option would be passed over in silence.
+
+    Others of the prefix are left alone: Kubernetes sets `COATCHECK_SERVICE_HOST` and more
+    for a service of that name.
+    """
+    for variable in variables:
+        name = variable.lower().removeprefix(PREFIX.lower())
+        if name != variable.lower() and name not in Settings.model_fields:
+            close = get_close_matches(name, Settings.model_fields, 1, cutoff=0.85)
+            if close:
+                raise ConfigError(
+                    f"{variable.upper()} is no option; did you mean {PREFIX}{close[0].upper()}?"
+                )
+
+
 def _secrets_dir() -> str | None:
     chosen = os.environ.get(f"{PREFIX}SECRETS_DIR")
     if chosen is None:
@@ -202,6 +225,16 @@ def _hidden(values: Mapping[str, Any]) -> dict[str, Any]:
             SecretStr(item) if isinstance(item, str) else item for item in fallbacks
         )
     return hidden
+
+
+def _unreadable(error: Exception) -> str:
+    """What is wrong with a file, without what stands in it."""
+    files = f".env, {TOML_FILE} or a file of the secrets directory"
+    if isinstance(error, TOMLDecodeError):
+        return f"{TOML_FILE} is not valid TOML"
+    if isinstance(error, OSError):
+        return f"{error.filename or files} cannot be read: {error.strerror}"
+    return f"{files} cannot be read; each must be text in UTF-8"
 
 
 def _problems(error: ValidationError) -> str:

@@ -84,7 +84,8 @@ class Session(_Immutable):
 
     @property
     def last_used_at(self) -> datetime:
-        """The last recorded use; recorded at most once per touch interval."""
+        """The last recorded use. Uses are recorded once per touch interval, or per tenth of the
+        session's own inactivity timeout if that is less."""
         return self._instant("last_used_at", self._facts[6])
 
     @property
@@ -160,6 +161,7 @@ class IssuedSession(_Immutable):
     token: Final[str]  # type: ignore[misc]
     """What the client presents from now on."""
     session: Final[Session]  # type: ignore[misc]
+    """The session, as it was stored."""
 
     def __init__(self, token: str, session: Session) -> None:
         object.__setattr__(self, "token", token)
@@ -193,15 +195,14 @@ class RejectionReason(StrEnum):
 
 
 class Rejection(_Immutable):
-    """A refused token. Falsy, and says why.
-
-    :param session_id: the session that the token named; `None` if it was malformed.
-    """
+    """A refused token. Falsy, and says why."""
 
     __slots__ = ("reason", "session_id")
 
     reason: Final[RejectionReason]  # type: ignore[misc]
+    """Why the token was refused."""
     session_id: Final[UUID | None]  # type: ignore[misc]
+    """Which session the token named; `None` if it was malformed."""
 
     def __init__(self, reason: RejectionReason, session_id: UUID | None = None) -> None:
         object.__setattr__(self, "reason", reason)

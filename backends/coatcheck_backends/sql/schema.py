@@ -26,7 +26,9 @@ def check_revision(stored: Iterable[object]) -> None:
     if not revisions <= set(REVISIONS):
         raise SchemaTooNew("the store's schema was made by a newer coatcheck")
     if revisions != {HEAD}:
-        raise SchemaMissing("the store's schema is older than this coatcheck: prepare it")
+        raise SchemaMissing(
+            "the store's schema is older than this coatcheck; run `coatcheck prepare`"
+        )
 
 
 def migrate(connection: Connection) -> None:

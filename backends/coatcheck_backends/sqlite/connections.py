@@ -123,7 +123,7 @@ class FileStore:
             finally:
                 self._gate.release()
         elif not os.path.exists(self.path):
-            raise SchemaMissing("sqlite: there is no database file: prepare it")
+            raise SchemaMissing("sqlite: there is no database file; run `coatcheck prepare`")
         connection = self._take()
         connection.opened.give_back(connection)
 

@@ -110,12 +110,18 @@ def translated(error: Exception, *, writing: bool) -> Exception:
 
 def _of_code(error: Exception) -> Exception:
     code, extended = code_of(error), _extended(error)
+    if extended == sqlite3.SQLITE_BUSY_SNAPSHOT:
+        return BackendUnavailable(
+            "sqlite: another wrote since this transaction began to read; roll back and repeat it"
+        )
     if code in _UNAVAILABLE:
         return BackendUnavailable(f"sqlite: {_UNAVAILABLE[code]}")
     if extended in (sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY, sqlite3.SQLITE_CONSTRAINT_UNIQUE):
         return DuplicateSession("a session with this id exists already")
     if code == sqlite3.SQLITE_ERROR and str(error).startswith(("no such table", "no such column")):
-        return SchemaMissing("sqlite: the database holds no coatcheck schema: prepare it")
+        return SchemaMissing(
+            "sqlite: the database holds no coatcheck schema; run `coatcheck prepare`"
+        )
     return BackendError("sqlite: the database refused the statement")
 
 

@@ -22,7 +22,7 @@ def check(connection: sqlite3.Connection) -> None:
     and without it a reader would stop the writer and each would wait for the other.
     """
     if run_waiting(connection, "PRAGMA journal_mode").rows != [("wal",)]:
-        raise SchemaMissing("sqlite: the database is not in WAL mode: prepare it")
+        raise SchemaMissing("sqlite: the database is not in WAL mode; run `coatcheck prepare`")
     check_version(connection)
 
 

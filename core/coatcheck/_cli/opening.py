@@ -19,11 +19,7 @@ def open_store(*, prepare: bool = False, plugins: Iterable[object] = ()) -> Sess
     :param prepare: make the schema. Only `coatcheck prepare` does, whatever the settings
         say, so that no other command needs the right to, and a mistyped URL makes no store.
     """
-    from .._settings import Settings
-
-    settings = Settings()
-    options = settings.options() | {"prepare": prepare, "plugins": plugins}
-    sessions = SessionManager.open(settings.sealed_url(), **options)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    sessions = SessionManager.from_env(prepare=prepare, plugins=plugins)
     backend = sessions._core.backend
     if Capability.SHARED not in backend.capabilities:
         complain(

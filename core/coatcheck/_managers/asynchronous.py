@@ -10,7 +10,7 @@ from .._contract.info import Capability
 from .._errors import ManagerClosed
 from .._flows import lifecycle
 from .._flows.steps import Core, Flow, Tell
-from .._secret import sealed
+from .._secret import Secret, sealed
 from .async_calls import AsyncSessionCalls
 from .async_driver import AsyncDriver, Threads, tell
 from .transactions import CallEvents, Transaction
@@ -43,7 +43,7 @@ class AsyncSessionManager(AsyncSessionCalls):
         super().__init__(core, Threads())
 
     @classmethod
-    def open(cls, url: str, **options: Unpack[ManagerOptions]) -> AsyncSessionManager:
+    def open(cls, url: str | Secret[str], **options: Unpack[ManagerOptions]) -> AsyncSessionManager:
         """As `SessionManager.open`, but nothing is asked of the store before `start`."""
         from .opening import open_backend, seal_options
 
@@ -53,16 +53,18 @@ class AsyncSessionManager(AsyncSessionCalls):
         return cls(backend, **sealed_options)
 
     @classmethod
-    def from_env(cls) -> AsyncSessionManager:
+    def from_env(cls, **options: Unpack[ManagerOptions]) -> AsyncSessionManager:
         """As `SessionManager.from_env`."""
         from .._settings import Settings
 
-        return cls.from_settings(Settings())
+        return cls.from_settings(Settings(), **options)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> AsyncSessionManager:
+    def from_settings(
+        cls, settings: Settings, **options: Unpack[ManagerOptions]
+    ) -> AsyncSessionManager:
         """As `SessionManager.from_settings`."""
-        return cls.open(settings.sealed_url(), **settings.options())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return cls.open(settings.sealed_url(), **(settings.options() | options))
 
     async def start(self) -> None:
         """Prepare the backend, once. Raises what `SessionManager.open` raises of the store."""

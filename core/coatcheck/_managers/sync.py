@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar, Unpack
 from .._contract.info import Capability
 from .._flows import lifecycle
 from .._flows.steps import Core, Flow, Tell
-from .._secret import sealed
+from .._secret import Secret, sealed
 from .sync_calls import SessionCalls
 from .sync_driver import SyncDriver, tell
 from .transactions import CallEvents, Transaction
@@ -28,6 +28,10 @@ class SessionManager(SessionCalls):
     Threads may share one, and a forked process may use its parent's. Use it as a
     context manager, or call `close()`.
 
+    Every call raises `BackendUnavailable`, `OutcomeUnknown` or another `BackendError`
+    when the store fails, `ManagerClosed` after `close`, and `InvalidInput`, which names
+    the field, before the store is asked.
+
     :param backend: a backend object, prepared here and closed with the manager.
     :param options: as for `open`.
     """
@@ -45,7 +49,7 @@ class SessionManager(SessionCalls):
             raise
 
     @classmethod
-    def open(cls, url: str, **options: Unpack[ManagerOptions]) -> SessionManager:
+    def open(cls, url: str | Secret[str], **options: Unpack[ManagerOptions]) -> SessionManager:
         """Open the backend that the URL's scheme names, and a manager over it.
 
         :param url: such as `sqlite:///sessions.db`; a backend's own options in its query.
@@ -69,19 +73,21 @@ class SessionManager(SessionCalls):
         return cls(backend, **sealed_options)
 
     @classmethod
-    def from_env(cls) -> SessionManager:
+    def from_env(cls, **options: Unpack[ManagerOptions]) -> SessionManager:
         """Open what the environment, `.env`, the secrets directory and `coatcheck.toml` say.
 
+        :param options: as for `open`; those given here count before the settings, and
+            `plugins` and `clock` can be given only here.
         :raises ConfigError: a setting is missing or wrong; the message names it.
         """
         from .._settings import Settings
 
-        return cls.from_settings(Settings())
+        return cls.from_settings(Settings(), **options)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> SessionManager:
-        """Open what `settings` say."""
-        return cls.open(settings.sealed_url(), **settings.options())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    def from_settings(cls, settings: Settings, **options: Unpack[ManagerOptions]) -> SessionManager:
+        """Open what `settings` say, but for the `options` given here."""
+        return cls.open(settings.sealed_url(), **(settings.options() | options))
 
     def within(self, transaction: object) -> BoundSessionManager:
         """The same calls inside the caller's own transaction: seen inside it, there at its

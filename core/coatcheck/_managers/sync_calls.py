@@ -24,11 +24,9 @@ T = TypeVar("T")
 
 
 class SessionCalls(SyncDriver):
-    """The calls on sessions; their laws are the same inside and outside of a transaction.
+    """The calls on sessions, for a manager and for what it is inside a transaction.
 
-    Each raises `BackendUnavailable`, `OutcomeUnknown` or another `BackendError` when
-    the store fails, `ManagerClosed` after `close`, and `InvalidInput`, which names the
-    field, before the store is asked. Times are aware datetimes, kept to the millisecond.
+    Times are aware datetimes, kept to the millisecond.
     """
 
     def issue(

@@ -1,0 +1,240 @@
+"""Start the service, and drive it from outside: HTTP from this process, `coatcheck` from others.
+
+Three kinds of processes share one SQLite file: the service, this one, which only
+speaks HTTP, and one for each `coatcheck` command. The service goes on running at
+the end; `--once` stops it.
+"""
+
+import argparse
+import json
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NoReturn
+
+import httpx2
+
+HERE = Path(__file__).parent
+COATCHECK = Path(sys.executable).with_name("coatcheck")
+START_SECONDS = 20
+
+
+class Unexpected(Exception):  # noqa: N818 - it is what the demo ends with, not an error of it
+    """A step answered other than the demo says it does."""
+
+
+def main() -> int:
+    """Run the demo. 0 if every step answered as expected."""
+    parser = argparse.ArgumentParser(description="Start the demo service and drive it.")
+    parser.add_argument("--once", action="store_true", help="stop the service at the end")
+    parser.add_argument("--port", type=int, help="default: 8000, or a free one")
+    parser.add_argument("--directory", type=Path, help="default: a new one, removed at the end")
+    chosen = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    try:
+        with ExitStack() as stack:
+            directory = chosen.directory or Path(
+                stack.enter_context(TemporaryDirectory(prefix="coatcheck-demo-"))
+            )
+            configure(directory)
+            port = chosen.port or free_port()
+            service = stack.enter_context(running_service(directory, port))
+            client = stack.enter_context(
+                httpx2.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+            )
+            walk_through(client, directory)
+            say("\nEvery step answered as expected.")
+            if not chosen.once:
+                tell_how_to_go_on(directory, port)
+                service.wait()
+    except Unexpected as problem:
+        say(f"\nNot as expected: {problem}")
+        return 1
+    except KeyboardInterrupt:
+        say("\nStopped.")
+    return 0
+
+
+def walk_through(client: httpx2.Client, directory: Path) -> None:
+    """The story: sign in, gain a scope, be revoked, sign in again, sign out."""
+    say("\n1. Without a token nobody is signed in.")
+    request(client, "GET", "/me", expected=401)
+
+    say("\n2. Ada signs in. The token is shown once; the store keeps only a hash of it.")
+    request(client, "POST", "/login", {"user": "ada", "password": "wrong"}, expected=401)
+    ada = {"user": "ada", "password": "analytical engine"}
+    token = request(client, "POST", "/login", ada, expected=200)["token"]
+    me = request(client, "GET", "/me", token=token, expected=200)
+    check(me["scopes"] == ["read"], "/me shows the scope of the sign-in")
+
+    say("\n3. An operator adds a scope, from another process. The next request has it.")
+    command(directory, "update", me["session"], "--scope", "read", "--scope", "write")
+    me = request(client, "GET", "/me", token=token, expected=200)
+    check(me["scopes"] == ["read", "write"], "/me shows the new scope")
+
+    say("\n4. An operator revokes the session. The next request is refused.")
+    command(directory, "revoke", me["session"])
+    request(client, "GET", "/me", token=token, expected=401)
+
+    say("\n5. Ada signs in again, and out by herself.")
+    token = request(client, "POST", "/login", ada, expected=200)["token"]
+    request(client, "POST", "/logout", token=token, expected=204)
+    request(client, "GET", "/me", token=token, expected=401)
+    command(directory, "count", "--user", "ada")
+
+
+def request(
+    client: httpx2.Client,
+    method: str,
+    path: str,
+    body: dict[str, str] | None = None,
+    *,
+    token: str | None = None,
+    expected: int,
+) -> Any:
+    """Send a request and print it with its answer; the answer's JSON, if it has any."""
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    shown = "" if token is None else f"   Authorization: Bearer {shortened(token)}"
+    if body is not None:
+        shown += f"   {json.dumps(body | {'password': '…'}, ensure_ascii=False)}"
+    say(f"   > {method} {path}{shown}")
+    response = client.request(method, path, json=body, headers=headers)
+    is_json = response.headers.get("content-type") == "application/json"
+    answer: Any = response.json() if is_json else None
+    text = response.text
+    if path == "/login" and is_json:
+        text = text.replace(answer["token"], shortened(answer["token"]))
+    say(f"   < {response.status_code} {response.reason_phrase}   {text}".rstrip())
+    check(response.status_code == expected, f"{method} {path} answers {expected}")
+    if response.status_code == HTTPStatus.UNAUTHORIZED:
+        check(response.headers.get("WWW-Authenticate") == "Bearer", "a 401 says Bearer")
+    return answer
+
+
+def command(directory: Path, *words: str) -> None:
+    """Run `coatcheck` in a process of its own, and print what it prints."""
+    say(f"   $ coatcheck {shlex.join(words)}")
+    done = subprocess.run(
+        [COATCHECK, *words],
+        cwd=directory,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    for line in done.stdout.splitlines():
+        say(f"     {line.rstrip()}")
+    check(done.returncode == 0, f"coatcheck {words[0]} exits with 0")
+
+
+def configure(directory: Path) -> None:
+    """Write the `.env` file that the service and the commands read: a fresh store, a new pepper."""
+    directory.mkdir(parents=True, exist_ok=True)
+    dotenv = directory / ".env"
+    for file in (dotenv, directory / "sessions.db"):
+        if file.exists():
+            sys.exit(f"{file} is there already; give an empty directory")
+    pepper = subprocess.run(
+        [COATCHECK, "pepper", "new"], capture_output=True, text=True, check=True
+    )
+    dotenv.touch(mode=0o600)
+    dotenv.write_text(
+        f"COATCHECK_URL=sqlite:///sessions.db\nCOATCHECK_PEPPER={pepper.stdout.strip()}\n"
+    )
+
+
+@contextmanager
+def running_service(directory: Path, port: int) -> Generator[subprocess.Popen[bytes]]:
+    """The service as a child process, answering; stopped at the end, whatever happened."""
+    words = ["uvicorn", "--app-dir", str(HERE), "--port", str(port), "--log-level", "warning"]
+    say(f"Starting the service at http://127.0.0.1:{port}, its sessions in {directory}")
+    process = subprocess.Popen(
+        [sys.executable, "-m", *words, "service:app"], cwd=directory, env=environment()
+    )
+    try:
+        wait_until_it_answers(process, port)
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
+    """Return as soon as the port accepts a connection."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        check(process.poll() is None, "the service starts")
+        with socket.socket() as attempt:
+            if attempt.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise Unexpected(f"the service starts within {START_SECONDS} s")
+
+
+def tell_how_to_go_on(directory: Path, port: int) -> None:
+    """What to type next."""
+    say(f"""
+The service goes on running; Ctrl-C stops it. In another terminal:
+
+  curl -i http://127.0.0.1:{port}/login \\
+       -d '{{"user": "ada", "password": "analytical engine"}}'
+  curl -i http://127.0.0.1:{port}/me -H "Authorization: Bearer $TOKEN"
+
+  cd {shlex.quote(str(directory))}     # its .env has the URL and the pepper
+  {COATCHECK} list --user ada
+  {COATCHECK} revoke-all --user ada""")
+
+
+def environment() -> dict[str, str]:
+    """This process's environment without settings of coatcheck, so that only `.env` counts."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COATCHECK_")}
+
+
+def free_port() -> int:
+    """8000 if nobody listens there, else what the system gives."""
+    for port in (8000, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise Unexpected("a port is free")
+
+
+def shortened(token: str) -> str:
+    """Enough of a token to tell it from another, and of no use to anybody."""
+    return f"{token[:12]}…"
+
+
+def check(fact: bool, what: str) -> None:
+    """Stop the demo unless `fact`."""
+    if not fact:
+        raise Unexpected(what)
+
+
+def say(text: str) -> None:
+    """Print at once, since the service writes to the same terminal."""
+    print(text, flush=True)
+
+
+def stop(*_: object) -> NoReturn:
+    """However this process is asked to end, the service ends with it."""
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())
