@@ -11,7 +11,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from . import _fields
 from ._contract.deadline import DEFAULT_DEADLINE
-from ._credentials.argon2id import Argon2Cost
+from ._credentials.argon2id import LEAST_MEMORY_PER_LANE, MOST_MEMORY_KIB, Argon2Cost
 from ._credentials.hashes import KeyHasher
 from ._credentials.peppers import Keyring, open_keyring
 from ._credentials.tokens import MAX_SECRET_LENGTH, MIN_SECRET_LENGTH, TokenFormat
@@ -152,9 +152,11 @@ def _checked(chosen: Mapping[str, Any]) -> Config:
 
 def _argon2_cost(chosen: Mapping[str, Any]) -> Argon2Cost | None:
     parallelism = _fields.size("argon2_parallelism", chosen["argon2_parallelism"], 1, 64)
-    least_memory = 8 * parallelism  # RFC 9106, section 3.1
+    least_memory = LEAST_MEMORY_PER_LANE * parallelism
     cost = Argon2Cost(
-        _fields.size("argon2_memory_kib", chosen["argon2_memory_kib"], least_memory, 2**22),
+        _fields.size(
+            "argon2_memory_kib", chosen["argon2_memory_kib"], least_memory, MOST_MEMORY_KIB
+        ),
         _fields.size("argon2_time_cost", chosen["argon2_time_cost"], 1, 99),
         parallelism,
     )

@@ -217,14 +217,24 @@ def _hidden(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values given in code, with what is secret in them wrapped."""
     hidden = dict(values)
     for name in ("url", "pepper"):
-        if isinstance(hidden.get(name), str):
-            hidden[name] = SecretStr(hidden[name])
-    fallbacks = hidden.get("fallback_peppers")
-    if is_collection(fallbacks):
-        hidden["fallback_peppers"] = tuple(
-            SecretStr(item) if isinstance(item, str) else item for item in fallbacks
+        if name in hidden:
+            hidden[name] = _hidden_text(hidden[name])
+    if "fallback_peppers" in hidden:
+        given = hidden["fallback_peppers"]
+        hidden["fallback_peppers"] = (
+            tuple(map(_hidden_text, given)) if is_collection(given) else _hidden_text(given)
         )
     return hidden
+
+
+def _hidden_text(given: object) -> object:
+    """A string in a `SecretStr`. Anything else is refused later on, and not kept until then."""
+    if given is None or isinstance(given, SecretStr):
+        return given
+    return SecretStr(given) if isinstance(given, str) else _NO_STRING
+
+
+_NO_STRING = object()
 
 
 def _unreadable(error: Exception) -> str:

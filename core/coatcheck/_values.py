@@ -71,7 +71,7 @@ class Session(_Immutable):
         """The JSON object given to `issue` or `update`; a fresh copy at each access."""
         try:
             decoded = json.loads(self._facts[4])
-        except ValueError:
+        except (ValueError, RecursionError):
             decoded = None
         if not is_mapping(decoded):
             raise self._unreadable("metadata")

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 
 SPACE: ColumnElement[str] = literal_column("' '")
+FRACTION: ColumnElement[float] = literal_column("0.5")
 
 
 class Flavour(Protocol):
@@ -39,7 +40,7 @@ class Flavour(Protocol):
         ...
 
     def undecoded(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """A text column such that fetching it cannot fail; NULL where it holds no text."""
+        """A column such that fetching it cannot fail: text comes as its octets."""
         ...
 
 
@@ -68,4 +69,7 @@ class SQLiteFlavour:
     def undecoded(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # The driver decodes text while it fetches, and its error quotes the text.
         is_text = func.typeof(column) == literal_column("'text'")
-        return case((is_text, self.octets(column)))
+        # Octets that stand where they should not would look like text, so they come as a
+        # fraction, which no column may hold.
+        is_blob = func.typeof(column) == literal_column("'blob'")
+        return case((is_text, self.octets(column)), (is_blob, FRACTION), else_=column)

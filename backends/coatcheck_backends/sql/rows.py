@@ -13,7 +13,6 @@ from coatcheck import BackendError, Changes, Record
 Row = Sequence[Any]
 """The ten columns after the id, in the order of `Record`, as a driver gives them."""
 
-TEXT_COLUMNS = ("user_id", "method", "scopes", "metadata", "key_hash", "pepper_id")
 ID_SIZE = 16
 SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
@@ -64,7 +63,7 @@ def record_with_id(row: Row) -> Record:
 
 
 def record_from_bytes(session_id: UUID, row: Row) -> Record:
-    """The same of a row whose text comes undecoded, NULL where the column held no text."""
+    """The same of a row whose text comes undecoded."""
     decoded: list[object] = []
     for name, value in zip(Record._fields[1:], row, strict=True):
         try:

@@ -28,7 +28,6 @@ from sqlalchemy import (
 )
 
 from .flavours import Flavour
-from .rows import TEXT_COLUMNS
 from .tables import VERSION_TABLE, inactive_at, sessions
 
 if TYPE_CHECKING:
@@ -196,10 +195,7 @@ def _compiled(flavour: Flavour, statement: ClauseElement) -> Statement:
 
 
 def _columns(flavour: Flavour, undecoded: bool) -> list[ColumnElement[Any]]:
-    return [
-        flavour.undecoded(column) if undecoded and column.name in TEXT_COLUMNS else column
-        for column in COLUMNS
-    ]
+    return [flavour.undecoded(column) if undecoded else column for column in COLUMNS]
 
 
 def _reference(flavour: Flavour) -> list[ColumnElement[Any]]:

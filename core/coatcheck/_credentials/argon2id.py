@@ -17,6 +17,10 @@ from .._secret import Secret
 AT_ONCE = 2
 """Argon2 computations at the same time in one manager; each takes `memory_kib`."""
 
+LEAST_MEMORY_PER_LANE = 8
+MOST_MEMORY_KIB = 2**22
+"""4 GiB."""
+
 REMEMBERED = 16_384
 """Verified hashes that are remembered, 32 bytes each; the least recently used goes first."""
 
@@ -27,6 +31,13 @@ class Argon2Cost(NamedTuple):
     memory_kib: int
     time_cost: int
     parallelism: int
+
+    @property
+    def is_possible(self) -> bool:
+        """Within the bounds of RFC 9106 below, and of reason above: a damaged row must not
+        ask for a terabyte."""
+        least = LEAST_MEMORY_PER_LANE * self.parallelism
+        return least <= self.memory_kib <= MOST_MEMORY_KIB
 
     def __str__(self) -> str:
         return f"m={self.memory_kib},t={self.time_cost},p={self.parallelism}"
@@ -47,6 +58,7 @@ class Argon2id:
 
     def digest(self, secret: Secret[bytes], salt: bytes, cost: Argon2Cost) -> bytes:
         """32 bytes. Waits its turn; `BackendUnavailable` if that does not come in time."""
+        from argon2.exceptions import HashingError
         from argon2.low_level import Type, hash_secret_raw
 
         if not self._places.acquire(timeout=remaining()):
@@ -61,6 +73,8 @@ class Argon2id:
                 hash_len=32,
                 type=Type.ID,
             )
+        except HashingError as error:
+            raise BackendUnavailable("no memory for an Argon2 hash") from error
         finally:
             self._places.release()
 

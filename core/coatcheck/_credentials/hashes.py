@@ -35,7 +35,6 @@ _DIGEST_LENGTH = 43  # 32 bytes in base64 without padding
 _FAST_HEAD = "$hmac-sha256$v=1$keyid="
 _FAST_HEAD_LENGTH = len(_FAST_HEAD) + _PEPPER_ID_LENGTH + 1
 
-# Bounds as `options.py` sets them, so that a damaged row cannot ask for a terabyte.
 _PHC = re.compile(
     r"\$(?:hmac-sha256\$v=1\$"
     r"|argon2id\$v=19\$m=(?P<memory>[1-9][0-9]{0,6}),t=(?P<passes>[1-9][0-9]?),"
@@ -191,6 +190,8 @@ def _read(record: Record, keyring: Keyring) -> _Stored:
         raise _unreadable(record)
     memory, passes, lanes, pepper_id, salt, digest = match.groups()
     cost = None if memory is None else Argon2Cost(int(memory), int(passes), int(lanes))
+    if cost is not None and not cost.is_possible:
+        raise _unreadable(record)
     return _Stored(cost, keyring.by_id.get(pepper_id), salt, digest)
 
 

@@ -169,7 +169,8 @@ class AsyncDriver:
             _leave(running, waiting)
             raise
         if done:
-            return waiting.result()
+            # Not of `waiting`, for which asyncio makes a TimeoutError anew.
+            return running.result()
         if _leave(running, waiting):
             raise BackendUnavailable(f"{name}: no thread was free within the deadline")
         raise failures.of_time(name)
