@@ -89,12 +89,15 @@ def id_from(value: object) -> UUID:
     return UUID(bytes=value)
 
 
-def values_of(record: Record) -> dict[str, object]:
-    """A record as the values of an INSERT."""
-    values: dict[str, object] = record._asdict()
-    values["id"] = record.id.bytes
-    values["scopes"] = encode_scopes(record.scopes)
-    return values
+def values_of(record: Record) -> tuple[object, ...]:
+    """A record as the parameters of an INSERT, in the order of the columns."""
+    return (
+        record.id.bytes,
+        record.user_id,
+        record.method,
+        encode_scopes(record.scopes),
+        *record[4:],
+    )
 
 
 def values_of_changes(changes: Changes) -> dict[str, object]:

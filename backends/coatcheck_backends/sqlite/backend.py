@@ -33,6 +33,7 @@ from .running import Parameters, Result, Row
 
 FLAVOUR = SQLiteFlavour()
 LOAD = statements.load_session(FLAVOUR).sql
+INSERT = statements.insert_session(FLAVOUR).sql
 
 OLDEST = (3, 35, 0)
 """The first SQLite that has RETURNING."""
@@ -93,8 +94,7 @@ class SQLiteBackend:
 
     @hookimpl
     def insert(self, record: Record) -> None:
-        statement = statements.insert_session(FLAVOUR)
-        self._store.write(statement.sql, statement.bind(rows.values_of(record)))
+        self._store.write(INSERT, rows.values_of(record))
 
     @hookimpl
     def load(self, session_id: UUID) -> Record | None:

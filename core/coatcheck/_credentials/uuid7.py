@@ -9,6 +9,7 @@ _LAST_INSTANT = (1 << 48) - 1
 _RANDOM_BITS = (0xFFF << 64) | ((1 << 62) - 1)
 _VERSION_AND_VARIANT = (7 << 76) | (0b10 << 62)
 
+_UNKNOWN = SafeUUID.unknown
 _new = object.__new__
 _set_int = UUID.__dict__["int"].__set__
 _set_is_safe = UUID.__dict__["is_safe"].__set__
@@ -22,12 +23,16 @@ def uuid7(now: int) -> UUID:
     """
     milliseconds = min(max(now, 0), _LAST_INSTANT)
     random = int.from_bytes(os.urandom(10)) & _RANDOM_BITS
-    return UUID(int=(milliseconds << 80) | _VERSION_AND_VARIANT | random)
+    return _uuid((milliseconds << 80) | _VERSION_AND_VARIANT | random)
 
 
 def uuid_from_bytes(sixteen: bytes) -> UUID:
     """`UUID(bytes=…)` at a third of its cost, since every validation makes one."""
+    return _uuid(int.from_bytes(sixteen))
+
+
+def _uuid(number: int) -> UUID:
     uuid = _new(UUID)
-    _set_int(uuid, int.from_bytes(sixteen))
-    _set_is_safe(uuid, SafeUUID.unknown)
+    _set_int(uuid, number)
+    _set_is_safe(uuid, _UNKNOWN)
     return uuid

@@ -20,9 +20,12 @@ def issue(
 ) -> Flow[IssuedSession]:
     """Check, hash, consult, store, tell. A repeated issue makes a new session."""
     config = core.config
+    hasher = config.hasher
+    session_id, secret = uuid7(now), new_secret(config.secret_length)
+    user = _fields.text("user_id", user_id)
     record = Record(
-        id=uuid7(now),
-        user_id=_fields.text("user_id", user_id),
+        session_id,
+        user,
         method=_fields.text("method", given["method"]),
         scopes=_fields.scopes(given["scopes"]),
         metadata=_metadata(given["metadata"]),
@@ -30,22 +33,20 @@ def issue(
         last_used_at=now,
         expires_at=_expiry(core, now, given["expires_at"], given["lifetime"]),
         inactivity_timeout=_timeout(core, given["inactivity_timeout"]),
-        key_hash="",
-        pepper_id=config.hasher.pepper_id,
+        key_hash="" if hasher.is_slow else hasher.hash(session_id, user, secret),
+        pepper_id=hasher.pepper_id,
     )
-    secret = new_secret(config.secret_length)
     session = Session(record)
     if core.observers["session_issuing"]:
         yield Consult((session,))
-    hashing = (record.id, record.user_id, secret)
-    if config.hasher.is_slow:
-        key_hash = yield Work(config.hasher.hash, hashing)
-    else:
-        key_hash = config.hasher.hash(*hashing)
-    yield Ask("insert", (record._replace(key_hash=key_hash),))
+    if hasher.is_slow:
+        # After the observers, since whoever is refused need not cost an Argon2.
+        key_hash = yield Work(hasher.hash, (session_id, user, secret))
+        record = record._replace(key_hash=key_hash)
+    yield Ask("insert", (record,))
     if core.observers["session_issued"]:
         yield Tell("session_issued", (session,))
-    return IssuedSession(config.tokens.write(record.id, secret), session)
+    return IssuedSession(config.tokens.write(session_id, secret), session)
 
 
 def _metadata(metadata: object) -> str:
