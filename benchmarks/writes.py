@@ -43,9 +43,10 @@ def issue(
     """One session, committed."""
 
     def raw() -> float:
-        ids = [_new_id() for _ in range(operations)]
-        taken = _timed(lambda session_id: connection.execute(INSERT, (session_id, *template)), ids)
-        connection.executemany(DELETE, [(session_id,) for session_id in ids])
+        # Different users, as ours: equal ones would all go to one page of the index.
+        rows = [(_new_id(), f"new-user-{n}", *template[1:]) for n in range(operations)]
+        taken = _timed(lambda row: connection.execute(INSERT, row), rows)
+        connection.executemany(DELETE, [row[:1] for row in rows])
         return taken
 
     def ours() -> float:
@@ -72,10 +73,10 @@ def revoke(
     """One session, committed."""
 
     def filled() -> list[bytes]:
-        ids = [_new_id() for _ in range(operations)]
-        _insert(connection, [(session_id, *template) for session_id in ids])
-        random.shuffle(ids)
-        return ids
+        rows = [(_new_id(), f"leaving-{n}", *template[1:]) for n in range(operations)]
+        _insert(connection, rows)
+        random.shuffle(rows)
+        return [row[0] for row in rows]
 
     def raw() -> float:
         return _timed(lambda session_id: connection.execute(DELETE, (session_id,)), filled())
