@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from inspect import iscoroutine
 from time import monotonic
 from typing import Any, TypeVar
@@ -163,15 +163,17 @@ class AsyncDriver:
 
         running = executor.submit(call)
         waiting = asyncio.wrap_future(running)
+        waiting.add_done_callback(_forget)
         try:
             done, _ = await asyncio.wait({waiting}, timeout=until + GRACE - monotonic())
         except asyncio.CancelledError:
-            _leave(running, waiting)
+            running.cancel()
             raise
         if done:
             # Not of `waiting`, for which asyncio makes a TimeoutError anew.
             return running.result()
-        if _leave(running, waiting):
+        # A thread that is at it goes on, and gives back what it holds.
+        if running.cancel():
             raise BackendUnavailable(f"{name}: no thread was free within the deadline")
         raise failures.of_time(name)
 
@@ -188,16 +190,8 @@ class AsyncDriver:
 _WOULD_BLOCK = object()
 
 
-def _leave(running: Future[Any], waiting: asyncio.Future[Any]) -> bool:
-    """Want its answer no longer; True if it had not begun, and so never will.
-
-    A thread that is at it goes on, and gives back what it holds.
-    """
-    waiting.add_done_callback(_forget)
-    return running.cancel()
-
-
 def _forget(waiting: asyncio.Future[Any]) -> None:
+    # Asyncio would log an exception that nobody took from this future, and what it says.
     if not waiting.cancelled():
         waiting.exception()
 
