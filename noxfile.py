@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import glob
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -23,17 +21,13 @@ def group(*names: str) -> list[str]:
 
 
 def found(version: str) -> str | None:
-    """An interpreter of this version that really starts: on the path, or one of pyenv's."""
-    pyenv = os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))
-    places = [f"python{version}", *glob.glob(f"{pyenv}/versions/{version}.*/bin/python")]
-    for place in places:
-        path = shutil.which(place)
-        if path is None:
-            continue
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-        if answer.stdout.startswith(f"Python {version}."):
-            return path
-    return None
+    """The interpreter of this version on the path. One of pyenv's shims may be there and not
+    start, so it is asked."""
+    path = shutil.which(f"python{version}")
+    if path is None:
+        return None
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+    return path if answer.stdout.startswith(f"Python {version}.") else None
 
 
 PYTHONS = [path for version in ("3.11", "3.12", "3.13") if (path := found(version))]

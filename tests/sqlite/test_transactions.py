@@ -40,10 +40,9 @@ def any_desk(place: Place, face: str, way: str, request: pytest.FixtureRequest) 
 
 
 def test_changes_are_seen_inside_and_not_outside_and_appear_at_the_commit(any_desk: Desk) -> None:
-    desk = any_desk
-    kept, gone = (desk.sessions.issue(user, method="password") for user in ("ann", "bob"))
-    with desk.transaction() as transaction:
-        bound = desk.within(transaction)
+    kept, gone = (any_desk.sessions.issue(user, method="password") for user in ("ann", "bob"))
+    with any_desk.transaction() as transaction:
+        bound = any_desk.within(transaction)
         new = bound.issue("eve", method="password", scopes={"read"}, metadata={"a": [1, None]})
         bound.update(kept.session.id, scopes={"changed"})
         assert bound.revoke(gone.session.id)
@@ -52,12 +51,12 @@ def test_changes_are_seen_inside_and_not_outside_and_appear_at_the_commit(any_de
         assert bound.validate(kept.token).scopes == {"changed"}
         assert bound.validate(gone.token).reason is RejectionReason.UNKNOWN
         assert bound.count() == 2
-        for outside in (desk.witness, desk.sessions):
+        for outside in (any_desk.witness, any_desk.sessions):
             assert outside.validate(new.token).reason is RejectionReason.UNKNOWN
             assert outside.validate(kept.token).scopes == frozenset()
             assert outside.validate(gone.token) == gone.session
         transaction.commit()
-    for outside in (desk.witness, desk.sessions):
+    for outside in (any_desk.witness, any_desk.sessions):
         assert outside.validate(new.token) == new.session
         assert outside.validate(kept.token).scopes == {"changed"}
         assert outside.validate(gone.token).reason is RejectionReason.UNKNOWN
@@ -65,19 +64,18 @@ def test_changes_are_seen_inside_and_not_outside_and_appear_at_the_commit(any_de
 
 @pytest.mark.parametrize("end", ["rollback", "close", "exception"])
 def test_nothing_is_left_of_a_transaction_that_did_not_commit(any_desk: Desk, end: str) -> None:
-    desk = any_desk
-    kept = [desk.sessions.issue(user, method="password") for user in ("ann", "ann", "bob")]
-    before = desk.witness.find()
+    kept = [any_desk.sessions.issue(user, method="password") for user in ("ann", "ann", "bob")]
+    before = any_desk.witness.find()
 
     def work() -> Any:
-        with desk.transaction() as transaction:
-            bound = desk.within(transaction)
+        with any_desk.transaction() as transaction:
+            bound = any_desk.within(transaction)
             new = bound.issue("eve", method="password")
             bound.update(kept[0].session.id, metadata={"new": True})
             bound.update_all(user_id="ann", scopes={"new"})
             bound.revoke(kept[2].session.id)
             bound.revoke_all(user_id="ann", keep={kept[0].session.id})
-            desk.note(transaction, "lost")
+            any_desk.note(transaction, "lost")
             if end == "exception":
                 raise LookupError(new.token)
             if end == "rollback":
@@ -90,25 +88,24 @@ def test_nothing_is_left_of_a_transaction_that_did_not_commit(any_desk: Desk, en
         token = raised.value.args[0]
     else:
         token = work()
-    assert desk.witness.find() == before
-    assert desk.notes() == []
-    assert desk.witness.validate(token).reason is RejectionReason.UNKNOWN
-    assert all(desk.sessions.validate(each.token) == each.session for each in kept)
+    assert any_desk.witness.find() == before
+    assert any_desk.notes() == []
+    assert any_desk.witness.validate(token).reason is RejectionReason.UNKNOWN
+    assert all(any_desk.sessions.validate(each.token) == each.session for each in kept)
 
 
 def test_a_statement_of_the_users_and_ours_commit_together(any_desk: Desk) -> None:
-    desk = any_desk
-    with desk.transaction() as transaction:
-        desk.note(transaction, "one")
-        bound = desk.within(transaction)
+    with any_desk.transaction() as transaction:
+        any_desk.note(transaction, "one")
+        bound = any_desk.within(transaction)
         token = bound.issue("ann", method="password").token
-        desk.note(transaction, "two")
+        any_desk.note(transaction, "two")
         seen = transaction.execute(text("SELECT user_id FROM coatcheck_session")).scalars().all()
         assert seen == ["ann"]
-        assert desk.notes() == []
+        assert any_desk.notes() == []
         transaction.commit()
-    assert desk.notes() == ["one", "two"]
-    assert desk.witness.validate(token)
+    assert any_desk.notes() == ["one", "two"]
+    assert any_desk.witness.validate(token)
 
 
 def test_every_call_works_inside(desk: Desk) -> None:

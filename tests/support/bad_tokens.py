@@ -159,7 +159,7 @@ def malformed(tokens: list[str], seed: int) -> dict[str, Iterator[Any]]:
 
     numbers: list[Any] = [
         0, 1, -1, 75, 2**63, 10**400, True, False, 0.0, -0.0, 1.5, 1e308, float("nan"),
-        float("inf"), float("-inf"), 1j, Decimal("1"), Decimal("NaN"), Fraction(1, 3),
+        float("inf"), float("-inf"), 1j, Decimal(1), Decimal("NaN"), Fraction(1, 3),
     ]  # fmt: skip
     operators = [
         "' OR '1'='1", "'; DROP TABLE sessions; --", '{"$ne": null}', '{"$gt": ""}', "$where",

@@ -10,13 +10,12 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
-from coatcheck_backends.memory import MemoryBackend
-from zoo import broken_core, broken_store
-
 from coatcheck import Secret
 from coatcheck._credentials import hashes, peppers, tokens
 from coatcheck._flows import validate
 from coatcheck._flows.steps import Ask
+from coatcheck_backends.memory import MemoryBackend
+from zoo import broken_core, broken_store
 
 HASHER = "coatcheck._credentials.hashes.KeyHasher"
 VALIDATE = "coatcheck._flows.validate.validate"
@@ -159,7 +158,9 @@ def _right_hash(hasher: Any, record: Any, secret: Any) -> str:
 
 @broken_core(11, "a cut digest is compared as far as it goes", f"{HASHER}.verify")
 def _cut_accepted(hasher: Any, record: Any, secret: Any) -> Any:
-    if len(record.key_hash) > 70 and _right_hash(hasher, record, secret).startswith(record.key_hash):
+    if len(record.key_hash) > 70 and _right_hash(hasher, record, secret).startswith(
+        record.key_hash
+    ):
         return hashes.Verdict.MATCHES
     return _verify(hasher, record, secret)
 

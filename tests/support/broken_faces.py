@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from zoo import broken_core
-
 from coatcheck import InvalidInput
 from coatcheck._flows import validate
 from coatcheck._managers.async_calls import AsyncSessionCalls
+from zoo import broken_core
 
 _validate = validate.validate
 _log = logging.getLogger("coatcheck")

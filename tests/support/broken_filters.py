@@ -7,12 +7,11 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from coatcheck_backends.memory import MemoryBackend
-from zoo import broken_core, broken_store
-
 from coatcheck import Changes, Record, SessionRef, Where
 from coatcheck._flows import filters
 from coatcheck._unset import UNSET
+from coatcheck_backends.memory import MemoryBackend
+from zoo import broken_core, broken_store
 
 # Law 2
 

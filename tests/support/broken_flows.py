@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from zoo import broken_core
-
 from coatcheck import BackendError, Rejection, RejectionReason, Session, Where
 from coatcheck._flows import composed, single, validate
 from coatcheck._flows.answers import record_of, ref_of
 from coatcheck._flows.steps import Ask
+from zoo import broken_core
 
 VALIDATE = "coatcheck._flows.validate.validate"
 UPDATE = "coatcheck._flows.single.update"

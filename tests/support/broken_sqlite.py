@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from stages import open_sqlite
-from zoo import broken_core, broken_subject
-
 from coatcheck import Changes, Record, SessionRef, Where
 from coatcheck._flows import validate
 from coatcheck._managers import transactions
+from stages import open_sqlite
+from zoo import broken_core, broken_subject
 
 _validate = validate.validate
 

@@ -13,10 +13,9 @@ from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
+from coatcheck import Changes, Record, SessionRef, Where
 from coatcheck_backends.memory import MemoryBackend
 from zoo import broken_store
-
-from coatcheck import Changes, Record, SessionRef, Where
 
 
 class Remembering(MemoryBackend):

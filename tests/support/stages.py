@@ -21,13 +21,12 @@ from unittest.mock import patch
 from uuid import UUID
 
 import pytest
+from coatcheck import AsyncSessionManager, CoatcheckError, Record, Secret, SessionManager, Where
 from coatcheck_backends.memory import MemoryBackend
 from coatcheck_conformance.clock import Clock
 from coatcheck_conformance.faces import BlockingManager
 from coatcheck_conformance.relay import RequiredOnly, relay_over
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
-
-from coatcheck import AsyncSessionManager, CoatcheckError, Record, Secret, SessionManager, Where
 
 PEPPERS = tuple(f"pepper number {n}, long enough to be one of the good ones" for n in range(6))
 EXAMPLES = int(os.environ.get("COATCHECK_EXAMPLES", "100"))

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from coatcheck import Secret, SessionManager
+from coatcheck._credentials import peppers
 from coatcheck_conformance.clock import Clock
 from coatcheck_conformance.relay import relay_over
 from stages import PEPPERS
-
-from coatcheck import Secret, SessionManager
-from coatcheck._credentials import peppers
 
 Step = tuple[str, int]
 
