@@ -20,17 +20,16 @@ def group(*names: str) -> list[str]:
     return list(nox.project.dependency_groups(PROJECT, *names))
 
 
-def found(version: str) -> str | None:
-    """The interpreter of this version on the path. One of pyenv's shims may be there and not
-    start, so it is asked."""
+def is_found(version: str) -> bool:
+    """Whether this Python is on the path and starts, which a shim of pyenv's may not."""
     path = shutil.which(f"python{version}")
     if path is None:
-        return None
+        return False
     answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-    return path if answer.stdout.startswith(f"Python {version}.") else None
+    return answer.stdout.startswith(f"Python {version}.")
 
 
-PYTHONS = [path for version in ("3.11", "3.12", "3.13") if (path := found(version))]
+PYTHONS = list(filter(is_found, ("3.11", "3.12", "3.13")))
 
 
 @nox.session(python=PYTHONS)
