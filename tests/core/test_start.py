@@ -32,7 +32,8 @@ def test_a_backend_of_required_hooks_alone_is_accepted() -> None:
 
 @pytest.mark.parametrize(
     "hook",
-    "info prepare close ping insert load touch replace_key_hash update delete find".split(),
+    ["info", "prepare", "close", "ping", "insert", "load", "touch", "replace_key_hash",
+     "update", "delete", "find"],  # fmt: skip
 )
 def test_a_missing_required_hook_is_named(hook: str) -> None:
     broken = type("Broken", (PlainBackend,), {hook: None})

@@ -21,7 +21,8 @@ def main() -> None:
     assert "site-packages" in str(coatcheck.__file__), coatcheck.__file__
     for package in ("coatcheck", "coatcheck_backends", "coatcheck_conformance"):
         assert files(package).joinpath("py.typed").is_file(), package
-    assert {point.name for point in entry_points(group="coatcheck.backends")} == {"memory", "sqlite"}
+    backends = {point.name for point in entry_points(group="coatcheck.backends")}
+    assert backends == {"memory", "sqlite"}
     assert any("typer" in requirement for requirement in requires("coatcheck") or [])
     for url in ("memory:", "sqlite://", "sqlite:///wheel.db"):
         sign_in_and_out(url)
