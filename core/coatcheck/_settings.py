@@ -149,7 +149,7 @@ class Settings(BaseSettings):
         return cast(ManagerOptions, given)
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("Settings hold peppers and cannot be pickled or copied")
+        raise TypeError("Settings hold peppers and cannot be pickled")
 
 
 class _Toml(TomlConfigSettingsSource):

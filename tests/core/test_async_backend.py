@@ -198,6 +198,35 @@ def check(operation: str, before: Any, after: Any, issued: Any) -> None:
         assert after == before
 
 
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_so_it_is_with_an_asynchronous_backend_at_every_turn_of_the_loop(operation: str) -> None:
+    async def scenario() -> None:
+        backend = AsyncBackend()
+        options: dict[str, Any] = {"fallback_peppers": [OLD], "touch_interval": timedelta(0)}
+        async with (
+            AsyncSessionManager(backend, pepper=OLD) as old,
+            AsyncSessionManager(backend, pepper=PEPPER, **options) as sessions,
+        ):
+            for turns in range(20):
+                issued = await old.issue("ann", method="password")
+                before = dict(backend.store.rows)
+                task = asyncio.create_task(call_of(sessions, operation, issued)())
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait({task})
+                check(operation, before, dict(backend.store.rows), issued)
+                assert await sessions.validate((await sessions.issue("b", method="x")).token)
+                backend.store.rows.clear()
+                if not task.cancelled():
+                    assert turns
+                    task.result()
+                    return
+        raise AssertionError("it never came to its end")
+
+    asyncio.run(scenario())
+
+
 def test_a_cancelled_call_leaves_sqlite_whole(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'sessions.db'}"
 

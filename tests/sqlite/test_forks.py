@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from children import Child, guard_connections, in_child
 from coatcheck import AsyncSessionManager, BackendUnavailable, SessionManager
+from coatcheck_backends.sqlite import connections
 from sqlite_files import PEPPER, Place, twenty_operations
 
 
@@ -34,6 +35,17 @@ def files_open(path: Path) -> list[str]:
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return guard_connections(monkeypatch)
+
+
+def test_the_guard_sees_a_connection_that_is_used_in_a_child(
+    place: Place, opened: list[int]
+) -> None:
+    place.open().close()
+    connection = connections.connect(str(place.path))
+    assert connection.execute("SELECT 1").fetchall() == [(1,)]
+    with pytest.raises(AssertionError, match="of another process"):
+        in_child(lambda: connection.execute("SELECT 1"))
+    connection.close()
 
 
 def test_child_and_parent_see_each_others_changes_at_once(place: Place, opened: list[int]) -> None:

@@ -8,9 +8,10 @@ from itertools import product
 from typing import Any
 
 import pytest
+from coatcheck import InvalidInput
 from sqlalchemy import text
 from sqlite_files import FACES, Place
-from transactions import Desk
+from transactions import WAYS, Desk
 
 
 @pytest.fixture(scope="module", params=FACES)
@@ -167,3 +168,23 @@ def test_savepoints_of_a_connection(
                 speaking.callback(bounds[user].committed)
     assert [session.user_id for _, session in desk.listener.take()] == surviving
     assert sorted(session.user_id for session in desk.witness.find()) == sorted(surviving)
+
+
+@pytest.mark.parametrize("first", ["SELECT * FROM note", "INSERT INTO note VALUES ('first')"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_savepoint_before_the_first_statement_of_the_users_own(
+    place: Place, face: str, way: str, first: str
+) -> None:
+    # Here `sqlite3` sends no BEGIN, so that the savepoint's release commits. To refuse the call
+    # is right as well; to keep what was rolled back is not.
+    desk = Desk(place, face, way)
+    with desk.transaction() as transaction:
+        with transaction.begin_nested():
+            transaction.execute(text(first))
+            try:
+                desk.within(transaction).issue("ann", method="password")
+            except InvalidInput:
+                desk.listener.take()
+        transaction.rollback()
+    assert desk.told == []
+    assert desk.witness.count() == 0

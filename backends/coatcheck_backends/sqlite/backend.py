@@ -207,11 +207,13 @@ class SQLiteBackend:
         source, session = connection_source(transaction)
         connection = source()
         refuse_other_database(driver_connection(connection), self._store.path)
+        store = BoundStore(source)
+        store.begin()
         if session is not None:
             from ..sql.watching import watch
 
             watch(session, connection, ended)
-        return SQLiteBackend(BoundStore(source), None)
+        return SQLiteBackend(store, None)
 
     def _load_undecoded(self, session_id: UUID) -> Record | None:
         """The slow way, which finds the column whose text is not UTF-8."""

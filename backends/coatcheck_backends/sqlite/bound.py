@@ -73,6 +73,10 @@ class BoundStore:
                 connection.invalidate()
         raise failure
 
+    def begin(self) -> None:
+        """See to it that the driver has begun the transaction that SQLAlchemy speaks of."""
+        self._begun()
+
     def _begun(self) -> tuple[Connection, sqlite3.Connection]:
         connection = self._connection()
         driver = driver_connection(connection)
@@ -83,11 +87,17 @@ class BoundStore:
                 raise InvalidInput("transaction: it has ended") from error
             except SQLAlchemyError as error:
                 raise BackendUnavailable("sqlite: no transaction could be begun") from error
-        if not driver.in_transaction:
-            driver.execute("BEGIN")
-        elif connection.in_nested_transaction():
-            _begin_around_savepoints(connection, driver)
+        if connection.info.get(_BEGUN) is not connection.get_transaction():
+            if not driver.in_transaction:
+                driver.execute("BEGIN")
+            elif connection.in_nested_transaction() and _begins_late(driver):
+                _begin_around_savepoints(connection, driver)
+            connection.info[_BEGUN] = connection.get_transaction()
         return connection, driver
+
+
+_BEGUN = "coatcheck: begun"
+"""In a connection's `info`: the transaction of SQLAlchemy's for which BEGIN has been sent."""
 
 
 def connection_source(transaction: Any) -> tuple[Callable[[], Connection], Session | None]:
@@ -157,18 +167,24 @@ def _connection_of(session: Session) -> Connection:
         raise BackendUnavailable("sqlite: the session cannot connect") from error
 
 
-def _begin_around_savepoints(connection: Connection, driver: sqlite3.Connection) -> None:
-    """`sqlite3` sends BEGIN only with the first change. If a savepoint comes before that, its
-    release commits, and a rollback of the transaction around it comes too late.
+def _begins_late(driver: sqlite3.Connection) -> bool:
+    """In its usual mode `sqlite3` sends BEGIN only with the first change. If a savepoint comes
+    before that, its release commits, and a rollback of the transaction around it is too late."""
+    begins_at_once = getattr(driver, "autocommit", None) is False  # Python 3.12
+    return driver.isolation_level is not None and not begins_at_once
 
-    From outside it cannot be seen whether BEGIN was sent. But as long as nothing was read or
-    written, nothing is lost by starting again. A checkpoint is refused from then on.
-    """
+
+def _begin_around_savepoints(connection: Connection, driver: sqlite3.Connection) -> None:
+    """From outside it cannot be seen whether BEGIN was sent. As long as nothing was read or
+    written, nothing is lost by starting again; a checkpoint is refused from then on."""
     cursor = driver.cursor()
     try:
         cursor.execute("PRAGMA main.wal_checkpoint(PASSIVE)")
-    except sqlite3.OperationalError:
-        return
+    except sqlite3.OperationalError as error:
+        raise InvalidInput(
+            "transaction: it is in a savepoint, and sqlite3 may not have sent BEGIN before; call "
+            "within() before the first savepoint, or have SQLAlchemy send BEGIN"
+        ) from error
     finally:
         cursor.close()
     names: list[str] = []
