@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from time import time_ns
 
 from ._errors import ConfigError
 
@@ -31,7 +31,7 @@ def span_to_ms(span: timedelta) -> Milliseconds:
 
 def system_clock() -> Milliseconds:
     """Now, in milliseconds since the epoch, from the system's clock."""
-    return time.time_ns() // 1_000_000
+    return time_ns() // 1_000_000
 
 
 def clock_in_ms(clock: Callable[[], datetime]) -> Callable[[], Milliseconds]:

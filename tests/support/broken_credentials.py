@@ -59,6 +59,15 @@ def _told_rewrite(core: Any, record: Any, secret: Any) -> Any:
     yield
 
 
+@broken_core(10, "a rewrite stays under the old pepper", "coatcheck._flows.validate._rewrite")
+def _old_rewrite(core: Any, record: Any, secret: Any) -> Any:
+    old = core.config.keyring.by_id[record.pepper_id]
+    new = hashes.KeyHasher(peppers.Keyring([old]), 16, None)
+    key_hash = new.hash(record.id, record.user_id, secret)
+    yield Ask("replace_key_hash", (record.id, record.key_hash, key_hash, old.id))
+    return record._replace(key_hash=key_hash)
+
+
 @broken_store(10, "a rewrite leaves the pepper's id as it was")
 class OldPepperId(MemoryBackend):
     def replace_key_hash(self, session_id: UUID, old: str, new: str, pepper_id: str) -> bool:
@@ -161,6 +170,13 @@ def _cut_accepted(hasher: Any, record: Any, secret: Any) -> Any:
     if len(record.key_hash) > 70 and _right_hash(hasher, record, secret).startswith(
         record.key_hash
     ):
+        return hashes.Verdict.MATCHES
+    return _verify(hasher, record, secret)
+
+
+@broken_core(11, "an empty digest fits every secret", f"{HASHER}.verify")
+def _empty_accepted(hasher: Any, record: Any, secret: Any) -> Any:
+    if record.key_hash.endswith("$"):
         return hashes.Verdict.MATCHES
     return _verify(hasher, record, secret)
 

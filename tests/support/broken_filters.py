@@ -182,6 +182,21 @@ def _no_filter_means_all(
     return filters_where_of(core, call, now, given)
 
 
+class _WithHash(tuple[Any, ...]):
+    key_hash = ""
+
+    def __repr__(self) -> str:
+        return f"{tuple(self)!r}, {self.key_hash}"
+
+
+@broken_core(7, "results carry the hash", "coatcheck._values.Session.__init__")
+def _carries_hash(session: Any, record: Record) -> None:
+    facts = _WithHash(record[:9])
+    facts.key_hash = record.key_hash
+    type(session)._facts.__set__(session, facts)
+    type(session).pepper_id.__set__(session, record.pepper_id)
+
+
 # Law 13
 
 

@@ -10,8 +10,9 @@ from uuid import UUID
 from coatcheck import Changes, Record, SessionRef, Where
 from coatcheck._flows import validate
 from coatcheck._managers import transactions
+from coatcheck_backends.memory import MemoryBackend
 from stages import open_sqlite
-from zoo import broken_core, broken_subject
+from zoo import broken_core, broken_store, broken_subject
 
 _validate = validate.validate
 
@@ -83,6 +84,13 @@ for _name, _open in {
     "a revocation": open_late_delete,
 }.items():
     broken_subject(15, f"{_name} is acknowledged before it is written", open_backend=_open)
+
+
+@broken_store(15, "prepare begins with nothing")
+class Forgetful(MemoryBackend):
+    def prepare(self, create: bool) -> None:
+        self._records = {}
+
 
 # Law 17
 

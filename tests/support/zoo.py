@@ -20,6 +20,7 @@ BUDGET = 100
 """Examples in which each must be found out."""
 
 _FILES = (
+    "broken_values",
     "broken_stores",
     "broken_filters",
     "broken_flows",

@@ -80,6 +80,7 @@ class KeyHasher:
         "_cost",
         "_encoded_salt_length",
         "_fast_length_of_today",
+        "_first",
         "_keyring",
         "_pepper_by_head",
         "_salt_length",
@@ -88,6 +89,7 @@ class KeyHasher:
 
     def __init__(self, keyring: Keyring, salt_length: int, cost: Argon2Cost | None) -> None:
         self._keyring = keyring
+        self._first = keyring.first
         self._salt_length = salt_length
         self._encoded_salt_length = (salt_length * 4 + 2) // 3
         self._cost = cost
@@ -109,11 +111,11 @@ class KeyHasher:
     @property
     def pepper_id(self) -> str:
         """The id of the pepper under which new hashes are made."""
-        return self._keyring.first.id
+        return self._first.id
 
     def hash(self, session_id: UUID, user_id: str, secret: Secret[bytes]) -> str:
         """A key hash under the first pepper and a fresh salt."""
-        pepper, cost = self._keyring.first, self._cost
+        pepper, cost = self._first, self._cost
         salt = _encode(os.urandom(self._salt_length))
         digest = pepper.digest(_message(session_id, user_id, salt.encode(), secret))
         if cost is None:
@@ -138,7 +140,7 @@ class KeyHasher:
             expected = b"$" + b2a_base64(digest, newline=False)[:_DIGEST_LENGTH]
             if not compare_digest(expected, encoded[-_DIGEST_LENGTH - 1 :]):
                 return Verdict.WRONG
-            if pepper is self._keyring.first and len(key_hash) == self._fast_length_of_today:
+            if pepper is self._first and len(key_hash) == self._fast_length_of_today:
                 return _MATCHES
         except UnicodeEncodeError:
             pass  # A lone surrogate. Raised below, since this exception holds the text.
@@ -162,7 +164,7 @@ class KeyHasher:
     def spend(self, session_id: UUID, secret: Secret[bytes]) -> None:
         """The work of one fast verification, so that an unknown id answers no sooner."""
         message = _message(session_id, "", b"", secret)
-        compare_digest(self._keyring.first.digest(message), message[:32])
+        compare_digest(self._first.digest(message), message[:32])
 
     def _verify_others(self, record: Record, secret: Secret[bytes]) -> Verdict:
         stored = _read(record, self._keyring)
@@ -177,9 +179,7 @@ class KeyHasher:
 
     def _age(self, pepper: Pepper, cost: Argon2Cost | None, salt: str) -> Verdict:
         today = (
-            pepper is self._keyring.first
-            and cost == self._cost
-            and len(salt) == self._encoded_salt_length
+            pepper is self._first and cost == self._cost and len(salt) == self._encoded_salt_length
         )
         return Verdict.MATCHES if today else Verdict.OUTDATED
 
