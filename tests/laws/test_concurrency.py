@@ -1,0 +1,195 @@
+"""Ten thousand operations by 32 workers on four sessions give histories that can be explained."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import random
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from broken_stores import Cached, LazyDelete, RacyDelete
+from coatcheck import BackendInfo
+from coatcheck_backends.memory import MemoryBackend
+from coatcheck_conformance.clock import MILLISECOND
+from coatcheck_conformance.histories import NotLinearizable, Recorder, check_linearizable
+from stages import Stage, Subject, open_sqlite
+from together import raw
+
+OPERATIONS = 10_000
+WORKERS = 32
+SLOTS = 4
+WEIGHTS = {"validate": 80, "update": 16, "revoke": 4}
+PATIENCE = timedelta(seconds=60)
+"""As the deadline: what is tested here is the order of things, not how long they take."""
+
+
+class Slots:
+    """Four places, each with a session; whoever revokes one issues the next in its place."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.recorder = Recorder()
+        self.values = itertools.count()
+        self.slots: list[tuple[Any, str]] = []
+
+    def value(self) -> str:
+        return f"v{next(self.values)}"
+
+    def plan(self, seed: int, number: int) -> Iterator[tuple[str, int]]:
+        """What a worker does, drawn from its seed."""
+        dice = random.Random(seed)
+        kinds = dice.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()), k=number)
+        for kind in kinds:
+            self.stage.clock.move(10 * MILLISECOND)  # so that now and then a touch is due
+            yield kind, dice.randrange(SLOTS)
+
+    # The same twice, since a worker waits in one case and awaits in the other.
+
+    def issue(self, sessions: Any, slot: int) -> None:
+        value = self.value()
+        issued = sessions.issue(f"user-{slot}", method="password", scopes={value})
+        with self.recorder.call(issued.session.id, "issue", value) as call:
+            call.answer = True
+        self.slots[slot] = issued.session.id, issued.token
+
+    def work(self, sessions: Any, seed: int, number: int) -> None:
+        for kind, slot in self.plan(seed, number):
+            session_id, token = self.slots[slot]
+            value = self.value() if kind == "update" else None
+            with self.recorder.call(session_id, kind, value) as call:
+                if kind == "validate":
+                    call.answer = _seen(sessions.validate(token))
+                elif kind == "update":
+                    call.answer = bool(sessions.update(session_id, scopes={value}))
+                else:
+                    call.answer = sessions.revoke(session_id)
+            if kind == "revoke" and call.answer:
+                with self.recorder.call(session_id, "validate") as call:
+                    call.answer = _seen(sessions.validate(token))
+                self.issue(sessions, slot)
+
+    async def issue_async(self, sessions: Any, slot: int) -> None:
+        value = self.value()
+        issued = await sessions.issue(f"user-{slot}", method="password", scopes={value})
+        with self.recorder.call(issued.session.id, "issue", value) as call:
+            call.answer = True
+        self.slots[slot] = issued.session.id, issued.token
+
+    async def work_async(self, sessions: Any, seed: int, number: int) -> None:
+        for kind, slot in self.plan(seed, number):
+            session_id, token = self.slots[slot]
+            value = self.value() if kind == "update" else None
+            with self.recorder.call(session_id, kind, value) as call:
+                if kind == "validate":
+                    call.answer = _seen(await sessions.validate(token))
+                elif kind == "update":
+                    call.answer = bool(await sessions.update(session_id, scopes={value}))
+                else:
+                    call.answer = await sessions.revoke(session_id)
+            if kind == "revoke" and call.answer:
+                with self.recorder.call(session_id, "validate") as call:
+                    call.answer = _seen(await sessions.validate(token))
+                await self.issue_async(sessions, slot)
+
+
+def _seen(answer: Any) -> str | None:
+    return next(iter(answer.scopes)) if answer else None
+
+
+def play(stage: Stage, operations: int) -> Recorder:
+    """Everybody at once; the history."""
+    slots = Slots(stage)
+    manager = stage.manager(deadline=PATIENCE, lifetime=None, touch_interval=timedelta(seconds=5))
+    sessions, share = raw(manager), operations // WORKERS + 1
+    slots.slots = [(None, "")] * SLOTS
+    if stage.subject.asynchronous:
+
+        async def everybody() -> None:
+            for slot in range(SLOTS):
+                await slots.issue_async(sessions, slot)
+            tasks = (slots.work_async(sessions, seed, share) for seed in range(WORKERS))
+            await asyncio.gather(*tasks)
+
+        stage.runner.run(everybody())
+        return slots.recorder
+    for slot in range(SLOTS):
+        slots.issue(sessions, slot)
+    failures: list[BaseException] = []
+    start = threading.Barrier(WORKERS)
+
+    def worker(seed: int) -> None:
+        start.wait()
+        try:
+            slots.work(sessions, seed, share)
+        except BaseException as error:  # noqa: BLE001 - raised below, in the test's thread
+            failures.append(error)
+
+    threads = [threading.Thread(target=worker, args=(seed,)) for seed in range(WORKERS)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)  # the interpreter's own would let each call end undisturbed
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    if failures:
+        raise failures[0]
+    return slots.recorder
+
+
+def off_the_loop(backend: type[MemoryBackend]) -> type[MemoryBackend]:
+    """The same, with hooks that run in threads: on the loop nothing would be side by side."""
+
+    def info(self: MemoryBackend) -> BackendInfo:
+        own = backend.info(self)
+        return BackendInfo(own.name, own.spec_version, own.capabilities)
+
+    return type(backend.__name__, (backend,), {"info": info})
+
+
+CONCURRENT = (
+    Subject("memory, sync"),
+    Subject("memory, async", lambda _: off_the_loop(MemoryBackend)(), asynchronous=True),
+    Subject("sqlite, sync", open_sqlite, shared=True),
+    Subject("sqlite, async", open_sqlite, shared=True, asynchronous=True),
+)
+
+
+@pytest.mark.parametrize("subject", CONCURRENT, ids=str)
+def test_ten_thousand_operations_by_32_workers_can_be_explained(
+    subject: Subject, tmp_path: Path
+) -> None:
+    with subject.stage(tmp_path) as stage:
+        history = play(stage, OPERATIONS).operations
+        assert len(history) >= OPERATIONS
+        kinds = {operation.kind for operation in history}
+        assert kinds == {"issue", "validate", "update", "revoke"}
+        at_once = sum(a.returned > b.called for a, b in itertools.pairwise(_by_call(history)))
+        assert at_once > OPERATIONS // 100, "they did run side by side"
+        check_linearizable(history)
+
+
+def _by_call(history: list[Any]) -> list[Any]:
+    return sorted(history, key=lambda operation: operation.called)
+
+
+@pytest.mark.parametrize("backend", [Cached, LazyDelete, RacyDelete], ids=lambda b: b.__name__)
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_a_stale_or_racy_store_gives_a_history_that_is_rejected(
+    backend: type, asynchronous: bool, tmp_path: Path
+) -> None:
+    if asynchronous:
+        backend = off_the_loop(backend)
+    subject = Subject("broken", lambda _: backend(), asynchronous=asynchronous)
+    with subject.stage(tmp_path) as stage:
+        history = play(stage, OPERATIONS // 4).operations
+        with pytest.raises(NotLinearizable):
+            check_linearizable(history)

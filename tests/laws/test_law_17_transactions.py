@@ -1,0 +1,159 @@
+"""Changes in a transaction are seen inside it, and appear at its commit or not at all."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from coatcheck import Unsupported
+from coatcheck_conformance.faces import BlockingManager
+from hypothesis import strategies as st
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.orm import Session
+from stages import PEPPERS, Stage, for_all, sqlite_url
+from telling import Recorder
+from zoo import Broken, breaking
+
+CALLS = st.tuples(
+    st.sampled_from(("issue", "update", "update_all", "revoke", "validate", "bad token")),
+    st.integers(0, 9),
+)
+SAVEPOINTS = st.tuples(st.sampled_from(("release", "roll back")), st.lists(CALLS, max_size=3))
+STEPS = st.lists(CALLS | SAVEPOINTS, min_size=1, max_size=6)
+
+
+def _engine(stage: Stage) -> Engine:
+    return stage.remembered("engine", lambda: create_engine(sqlite_url(stage.directory)))
+
+
+@contextmanager
+def _transaction(engine: Engine, kind: str):
+    """A connection in a transaction, or a session; closed without a commit of its own."""
+    if kind == "session":
+        with Session(engine) as session:
+            yield session
+    else:
+        with engine.connect() as connection, connection.begin():
+            yield connection
+        # The caller has ended it by then.
+
+
+class Inside:
+    """Drives a bound manager, and keeps what should be there and what should be told."""
+
+    def __init__(self, stage: Stage, manager: Any, bound: Any, issued: list[Any]) -> None:
+        self.stage, self.bound = stage, bound
+        self.outside = manager
+        self.scopes = {each.session.id: each.session.scopes for each in issued}
+        self.tokens = {each.session.id: each.token for each in issued}
+        self.told: list[tuple[Any, ...]] = []
+
+    def do(self, call: str, number: int) -> None:
+        ids = sorted(self.tokens)
+        chosen = ids[number % len(ids)]
+        scopes = frozenset({f"scope-{number}"})
+        if call == "issue":
+            new = self.bound.issue("user", method="password", scopes=scopes)
+            self.scopes[new.session.id] = scopes
+            self.tokens[new.session.id] = new.token
+            self.told.append(("issued", new.session.id))
+        elif call == "update":
+            answer = self.bound.update(chosen, scopes=scopes)
+            assert bool(answer) is (chosen in self.scopes)
+            if answer:
+                self.scopes[chosen] = scopes
+                self.told.append(("updated", chosen, scopes, frozenset({"scopes"})))
+        elif call == "update_all":
+            assert self.bound.update_all(user_id="user", scopes=scopes) == len(self.scopes)
+            if self.scopes:
+                self.scopes = dict.fromkeys(self.scopes, scopes)
+                self.told.append(("all updated", len(self.scopes), frozenset({"scopes"})))
+        elif call == "revoke":
+            assert self.bound.revoke(chosen) is (self.scopes.pop(chosen, None) is not None)
+            if len(self.scopes) < len(self.seen):
+                self.told.append(("revoked", (chosen,)))
+        else:
+            self._validate(chosen, call == "bad token")
+        self.check()
+
+    def _validate(self, chosen: Any, bad: bool) -> None:
+        self.stage.relay.calls.clear()
+        answer = self.bound.validate(self.tokens[chosen] + "x" * bad)
+        assert (answer.scopes if answer else None) == (None if bad else self.scopes.get(chosen))
+        if not answer:
+            reason = "malformed" if bad else "unknown"
+            self.told.append(("rejected", None if bad else chosen, reason))
+        assert self.stage.relay.writes == [], "neither a touch nor a rewrite, though both are due"
+
+    def check(self) -> None:
+        """Inside, everything is seen at once."""
+        found = {session.id: session.scopes for session in self.bound.find()}
+        assert found == self.scopes
+        assert self.bound.count() == len(self.scopes)
+        self.seen = dict(self.scopes)
+
+
+def test_a_transaction_is_seen_inside_and_appears_whole_or_not_at_all(stage: Stage) -> None:
+    if "transactions" not in stage.relay.info().capabilities:
+        with pytest.raises(Unsupported, match="transactions"):
+            stage.manager().within(object())
+        return
+
+    @for_all(stage, kind=st.sampled_from(("session", "connection")), steps=STEPS,
+             commit=st.booleans())  # fmt: skip
+    def check(kind: str, steps: list, commit: bool) -> None:
+        recorder = stage.remembered("recorder", Recorder)
+        options = {"touch_interval": timedelta(0), "plugins": (recorder,)}
+        sessions = stage.manager(fallback_peppers=(PEPPERS[1],), **options)
+        issuer = stage.manager(pepper=PEPPERS[1])
+        issued = [issuer.issue("user", method="password", scopes={"old"}) for _ in range(2)]
+        before = {each.session.id: each.session.scopes for each in issued}
+        recorder.told.clear()
+        rolled_back = False
+        with _transaction(_engine(stage), kind) as transaction:
+            bound = sessions.within(transaction)
+            face = BlockingManager(bound, stage.runner) if stage.subject.asynchronous else bound
+            inside = Inside(stage, sessions, face, issued)
+            inside.check()
+            for name, argument in steps:
+                if name not in ("release", "roll back"):
+                    inside.do(name, argument)
+                    continue
+                saved = dict(inside.scopes), list(inside.told)
+                savepoint = transaction.begin_nested()
+                for call in argument:
+                    inside.do(*call)
+                if name == "release":
+                    savepoint.commit()
+                else:
+                    savepoint.rollback()
+                    rolled_back = rolled_back or len(inside.told) > len(saved[1])
+                    inside.scopes, inside.told = saved
+                inside.check()
+            outside = {session.id: session.scopes for session in sessions.find()}
+            assert outside == before, "nothing of it is seen outside"
+            assert recorder.told == [], "nobody is told before the end"
+            if kind == "session":
+                transaction.commit() if commit else transaction.rollback()
+            else:
+                transaction.get_transaction().commit() if commit else (
+                    transaction.get_transaction().rollback()
+                )
+        after = {session.id: session.scopes for session in sessions.find()}
+        assert after == (inside.scopes if commit else before)
+        if kind == "session":
+            assert recorder.told == (inside.told if commit else [])
+            face.committed()
+            assert recorder.told == (inside.told if commit else []), "told once"
+        else:
+            assert recorder.told == [], "of a connection nobody can know"
+            if commit and not rolled_back:
+                face.committed()
+                assert recorder.told == inside.told
+
+
+@pytest.mark.parametrize("broken", breaking(17), ids=str)
+def test_law_17_is_shown_to_reject(broken: Broken, tmp_path) -> None:
+    assert broken.is_rejected_by(globals(), tmp_path) is not None
