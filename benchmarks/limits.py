@@ -16,7 +16,7 @@ from time import monotonic, perf_counter
 
 import reads
 from coatcheck import AsyncSessionManager, SessionManager
-from store import PEPPER, TABLE, Store
+from store import OPTIONS, TABLE, Store
 
 
 def malformed(manager: SessionManager, token: str, *, rounds: int, operations: int) -> list[str]:
@@ -97,7 +97,7 @@ def event_loop(store: Store, *, seconds: float) -> str:
 
 
 async def _longest_pauses(store: Store, seconds: float) -> tuple[float, float]:
-    async with AsyncSessionManager.open(store.url, pepper=PEPPER) as manager:
+    async with AsyncSessionManager.open(store.url, **OPTIONS) as manager:
 
         async def validate() -> None:
             assert await manager.validate(random.choice(store.tokens), touch=False)

@@ -11,7 +11,7 @@ from typing import Any
 
 from coatcheck import AsyncSessionManager, SessionManager
 from rounds import Figure, compare
-from store import PEPPER, SELECT, SELECT_USER, Store
+from store import OPTIONS, SELECT, SELECT_USER, Store
 
 THREADS = 8
 
@@ -49,7 +49,7 @@ def validate_async(store: Store, rounds: int, operations: int) -> Figure:
     connection = store.connect()
 
     async def measure() -> Figure:
-        async with AsyncSessionManager.open(store.url, pepper=PEPPER) as manager:
+        async with AsyncSessionManager.open(store.url, **OPTIONS) as manager:
             loop = asyncio.get_running_loop()
 
             async def validate() -> float:

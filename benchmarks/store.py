@@ -7,13 +7,19 @@ import sqlite3
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from coatcheck import SessionManager
 from sqlalchemy import create_engine
 
-PEPPER = "a pepper for benchmarks of thirty-two bytes and more"
+from coatcheck import SessionManager
+
+OPTIONS: dict[str, Any] = {
+    "pepper": "a pepper for benchmarks of thirty-two bytes and more",
+    # Filling the store takes longer than the default, and no touch is to be due.
+    "touch_interval": timedelta(hours=1),
+}
 METADATA = {"ip": "192.0.2.7", "device": "Firefox on Linux"}
 SCOPES = frozenset({"read", "write"})
 SESSIONS_PER_USER = 10
@@ -35,7 +41,7 @@ class Store:
     def __init__(self, path: Path, sessions: int) -> None:
         self.path = path
         self.url = f"sqlite:///{path}"
-        with SessionManager.open(self.url, pepper=PEPPER) as manager:
+        with SessionManager.open(self.url, **OPTIONS) as manager:
             self.tokens = _fill(manager, path, sessions)
         self.ids = [id_of(token) for token in self.tokens]
 
@@ -46,9 +52,9 @@ class Store:
         ]
 
     @contextmanager
-    def manager(self, **options: Any) -> Iterator[SessionManager]:
+    def manager(self) -> Iterator[SessionManager]:
         """A manager on it."""
-        with SessionManager.open(self.url, pepper=PEPPER, **options) as manager:
+        with SessionManager.open(self.url, **OPTIONS) as manager:
             yield manager
 
     def connect(self) -> sqlite3.Connection:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from coatcheck import SessionManager
 from rounds import Figure, compare
-from store import DELETE, DELETE_USER, INSERT, METADATA, PEPPER, SCOPES, TABLE, Store, id_of
+from store import DELETE, DELETE_USER, INSERT, METADATA, SCOPES, TABLE, Store, id_of
 
 BATCH = 1000
 
@@ -137,7 +137,7 @@ def purge(
             pass
         return (perf_counter() - start) / ended * 1e6
 
-    with SessionManager.open(store.url, pepper=PEPPER) as manager:
+    with store.manager() as manager:
 
         def ours() -> float:
             filled()

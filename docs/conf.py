@@ -6,12 +6,13 @@ import re
 from importlib.metadata import version as version_of
 from typing import Any
 
-import coatcheck
 from docutils import nodes
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.domains.python import PythonDomain
 from sphinx.environment import BuildEnvironment
+
+import coatcheck
 
 project = "coatcheck"
 author = "The coatcheck maintainers"

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
-from coatcheck import AsyncSessionManager, BackendError, Session
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from coatcheck import AsyncSessionManager, BackendError, Session
 
 # A toy: a real service keeps users in a database, and of their passwords only Argon2 hashes.
 PASSWORDS = {"ada": "analytical engine", "grace": "nanoseconds"}

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from coatcheck import Secret, SessionManager
 from coatcheck._credentials import peppers
 

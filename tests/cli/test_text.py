@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from coatcheck import SessionManager
 from coatcheck._cli.arguments import span
 from coatcheck._cli.text import duration, ending, timestamp, visible, without_tokens

@@ -11,6 +11,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+
 from async_backend import AsyncBackend
 from coatcheck import (
     AsyncSessionManager,

@@ -11,6 +11,7 @@ from datetime import timedelta
 from time import monotonic
 
 import pytest
+
 from coatcheck import (
     BackendError,
     BackendUnavailable,

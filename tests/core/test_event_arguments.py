@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from canaries import Canaries
 from coatcheck import IssuedSession, Secret
 from failing_stores import Listener

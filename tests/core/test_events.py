@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from coatcheck import (
     BackendUnavailable,
     InvalidInput,

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+
 from coatcheck import AsyncSessionManager, SessionManager, Settings
 from coatcheck._options import ManagerOptions
 from settings_sources import OLD, OLDER, PEPPER, VALUES, Place

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plain_backend import PlainBackend
 
 from coatcheck import (
     BackendInfo,
@@ -16,6 +15,7 @@ from coatcheck import (
     SessionManager,
     hookimpl,
 )
+from plain_backend import PlainBackend
 
 PEPPER = "a pepper for tests of thirty-two bytes and more"
 
@@ -32,8 +32,19 @@ def test_a_backend_of_required_hooks_alone_is_accepted() -> None:
 
 @pytest.mark.parametrize(
     "hook",
-    ["info", "prepare", "close", "ping", "insert", "load", "touch", "replace_key_hash",
-     "update", "delete", "find"],  # fmt: skip
+    [
+        "info",
+        "prepare",
+        "close",
+        "ping",
+        "insert",
+        "load",
+        "touch",
+        "replace_key_hash",
+        "update",
+        "delete",
+        "find",
+    ],  # fmt: skip
 )
 def test_a_missing_required_hook_is_named(hook: str) -> None:
     broken = type("Broken", (PlainBackend,), {hook: None})

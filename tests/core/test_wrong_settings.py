@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 
 import pytest
+
 from coatcheck import ConfigError, SessionManager, Settings
 from settings_sources import CANARY, PEPPER, VALUES, Place
 

@@ -24,12 +24,13 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from coatcheck import SessionManager
 from sqlalchemy import Engine
 from sybil import Example
 from sybil.document import Document
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser
+
+from coatcheck import SessionManager
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

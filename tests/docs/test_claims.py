@@ -11,9 +11,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-import coatcheck
 import pytest
 import typer
+
+import coatcheck
 from coatcheck import CoatcheckError, ConfigError, RejectionReason, SessionManager, Settings
 from coatcheck._cli.app import app
 from coatcheck._cli.codes import Code

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+
 from coatcheck._credentials import peppers
 from coatcheck_conformance.laws import LAWS
 from stages import SUBJECTS, Stage, Subject

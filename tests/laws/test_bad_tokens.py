@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bad_tokens import forged, hostile, malformed
 from coatcheck import Rejection
 from spelling import URLSAFE

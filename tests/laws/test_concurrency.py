@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from broken_stores import Cached, LazyDelete, RacyDelete
 from coatcheck import BackendInfo
 from coatcheck_backends.memory import MemoryBackend

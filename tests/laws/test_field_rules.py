@@ -11,11 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import InvalidInput
 from coatcheck_conformance import strategies as legal
 from coatcheck_conformance.clock import MILLISECOND, START, rounded
 from coatcheck_conformance.model import facts_of, same
-from hypothesis import strategies as st
 from stages import Stage, for_all
 
 

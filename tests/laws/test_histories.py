@@ -6,6 +6,9 @@ import itertools
 import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from coatcheck_conformance.histories import (
     NEVER,
     NotLinearizable,
@@ -14,8 +17,6 @@ from coatcheck_conformance.histories import (
     check_linearizable,
     interleavings,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 ISSUE = Operation("s", "issue", "a", True, 0, 1)
 

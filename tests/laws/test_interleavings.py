@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from broken_stores import (
     MovesBack,
     OldDeadlines,

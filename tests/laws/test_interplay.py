@@ -6,9 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from coatcheck_conformance import strategies as legal
-from coatcheck_conformance.clock import MILLISECOND, START
-from coatcheck_conformance.model import Model, differences, facts_of
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,6 +16,10 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+
+from coatcheck_conformance import strategies as legal
+from coatcheck_conformance.clock import MILLISECOND, START
+from coatcheck_conformance.model import Model, differences, facts_of
 from people import ENDS, METHODS, SCOPES, everything
 from stages import FAILURES, PEPPERS, Stage
 from zoo import Broken, breaking

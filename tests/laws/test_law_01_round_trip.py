@@ -6,10 +6,11 @@ import copy
 from datetime import timedelta
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck_conformance import strategies as legal
 from coatcheck_conformance.clock import START, rounded
 from coatcheck_conformance.model import differences, facts_of, same, whole
-from hypothesis import strategies as st
 from stages import Stage, for_all
 from zoo import Broken, breaking
 

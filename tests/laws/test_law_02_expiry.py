@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck_conformance import strategies as legal
 from coatcheck_conformance.clock import START, rounded
 from coatcheck_conformance.model import Model, differences, facts_of
-from hypothesis import strategies as st
 from people import ENDS, everything
 from stages import Stage, for_all
 from zoo import Broken, breaking

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import assume
+from hypothesis import strategies as st
+
 from coatcheck_conformance import strategies as legal
 from coatcheck_conformance.clock import MILLISECOND, rounded
 from coatcheck_conformance.model import facts_of, whole
-from hypothesis import assume
-from hypothesis import strategies as st
 from stages import Stage, for_all
 from zoo import Broken, breaking
 

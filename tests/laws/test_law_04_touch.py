@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import Where
 from coatcheck_conformance.clock import MILLISECOND, rounded
 from coatcheck_conformance.model import differences, facts_of
-from hypothesis import strategies as st
 from people import ENDS
 from spelling import spell, unspell
 from stages import LONG, Stage, for_all

@@ -6,8 +6,9 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from coatcheck_conformance.clock import MILLISECOND
 from hypothesis import strategies as st
+
+from coatcheck_conformance.clock import MILLISECOND
 from people import ENDS, MOMENTS, everything, filters, people, populate
 from stages import PEPPERS, Stage, for_all
 from together import at_once, raw

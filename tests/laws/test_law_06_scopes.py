@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from coatcheck_conformance import strategies as legal
 from hypothesis import strategies as st
+
+from coatcheck_conformance import strategies as legal
 from stages import Stage, for_all
 from zoo import Broken, breaking
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import InvalidInput
 from coatcheck_conformance.model import differences, facts_of
-from hypothesis import strategies as st
 from people import MOMENTS, SCOPES, SECOND, everything, filters, people, populate
 from stages import Stage, for_all
 from zoo import Broken, breaking

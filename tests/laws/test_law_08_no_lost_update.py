@@ -7,9 +7,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import Where
 from coatcheck_conformance.clock import MILLISECOND
-from hypothesis import strategies as st
 from stages import LONG, PEPPERS, Stage, for_all
 from together import at_once, raw
 from zoo import Broken, breaking

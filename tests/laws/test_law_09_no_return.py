@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import DuplicateSession, Where
 from coatcheck_conformance.clock import MILLISECOND
-from hypothesis import strategies as st
 from people import ENDS, SECOND
 from stages import LONG, PEPPERS, Stage, for_all
 from zoo import Broken, breaking

@@ -6,9 +6,10 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import Where
 from coatcheck_conformance.clock import MILLISECOND
-from hypothesis import strategies as st
 from stages import PEPPERS, Stage, for_all
 from zoo import Broken, breaking
 

@@ -9,9 +9,10 @@ from unittest.mock import patch
 from uuid import UUID
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import BackendError, Record, Rejection, Secret, Session, Where
 from coatcheck_conformance.clock import EPOCH, MILLISECOND
-from hypothesis import strategies as st
 from spelling import spell, unspell
 from stages import PEPPERS, Stage, for_all
 from zoo import Broken, breaking

@@ -5,9 +5,10 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
-from coatcheck_conformance.clock import MILLISECOND
 from hypothesis import assume
 from hypothesis import strategies as st
+
+from coatcheck_conformance.clock import MILLISECOND
 from spelling import URLSAFE, spell, unspell
 from stages import Stage, for_all
 from zoo import Broken, breaking

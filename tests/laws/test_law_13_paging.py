@@ -6,9 +6,10 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import InvalidInput
 from coatcheck_conformance.clock import MILLISECOND
-from hypothesis import strategies as st
 from people import MOMENTS, filters, people, populate
 from stages import Stage, for_all
 from zoo import Broken, breaking

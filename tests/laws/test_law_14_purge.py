@@ -6,8 +6,9 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from coatcheck import Where
 from hypothesis import strategies as st
+
+from coatcheck import Where
 from people import MOMENTS, SECOND, everything, people, populate
 from stages import Stage, for_all
 from together import at_once, raw

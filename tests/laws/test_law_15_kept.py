@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+
 from people import everything, people, populate
 from stages import Stage, for_all
 from writers import killed_after

@@ -10,6 +10,8 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import (
     BackendError,
     BackendUnavailable,
@@ -20,7 +22,6 @@ from coatcheck import (
     WouldBlock,
     remaining,
 )
-from hypothesis import strategies as st
 from stages import LONG, PEPPERS, Stage, for_all
 from zoo import Broken, breaking
 

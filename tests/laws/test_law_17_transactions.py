@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from coatcheck import Unsupported
-from coatcheck_conformance.faces import BlockingManager
 from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.orm import Session
+
+from coatcheck import Unsupported
+from coatcheck_conformance.faces import BlockingManager
 from stages import PEPPERS, Stage, for_all, sqlite_url
 from telling import Recorder
 from zoo import Broken, breaking
@@ -25,7 +26,12 @@ STEPS = st.lists(CALLS | SAVEPOINTS, min_size=1, max_size=6)
 
 
 def _engine(stage: Stage) -> Engine:
-    return stage.remembered("engine", lambda: create_engine(sqlite_url(stage.directory)))
+    def make() -> Engine:
+        engine = create_engine(sqlite_url(stage.directory))
+        stage.at_close(engine.dispose)
+        return engine
+
+    return stage.remembered("engine", make)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any
 
 import pytest
-from coatcheck import BackendUnavailable, Rejection, Session, hookimpl
 from hypothesis import strategies as st
+
+from coatcheck import BackendUnavailable, Rejection, Session, hookimpl
 from spelling import spell, unspell
 from stages import LONG, PEPPERS, Stage, for_all
 from telling import Recorder

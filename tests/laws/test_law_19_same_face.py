@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
+
 from coatcheck import CoatcheckError, Rejection, Session, SessionRef
 from coatcheck_conformance.model import facts_of
-from hypothesis import strategies as st
 from people import ENDS, METHODS, SCOPES, SECOND
 from stages import PEPPERS, Stage, for_all
 from telling import Recorder
@@ -171,7 +172,7 @@ def _counterpart(stage: Stage) -> Stage:
     directory.mkdir()
     subject = replace(stage.subject, asynchronous=not stage.subject.asynchronous)
     counterpart = Stage(subject, directory)
-    stage._rooms.callback(counterpart.close)
+    stage.at_close(counterpart.close)
     return counterpart
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+
 from sqlite_files import FACES, Place
 from whole_life import PEPPER, Scenario
 

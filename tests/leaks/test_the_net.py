@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from canaries import OURS, Canaries, Net
 from coatcheck import IssuedSession, Rejection, RejectionReason, Secret, SessionManager
 from spelling import unspell

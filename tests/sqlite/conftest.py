@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
 from coatcheck import Secret
 from coatcheck._credentials import peppers
 from sqlite_files import FACES, Place

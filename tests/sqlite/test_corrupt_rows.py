@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from coatcheck import BackendError, BackendUnavailable, IssuedSession, OutcomeUnknown
 from sqlite_files import FACES, Place, twenty_operations
 

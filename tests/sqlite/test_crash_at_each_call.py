@@ -11,6 +11,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+
 from coatcheck import (
     BackendError,
     BackendUnavailable,

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import URL
+
 from coatcheck import (
     BackendUnavailable,
     ConfigError,
@@ -21,7 +23,6 @@ from coatcheck import (
 )
 from coatcheck_backends import sqlite
 from coatcheck_backends.sqlite import connections
-from sqlalchemy.engine import URL
 from sqlite_files import PEPPER, Place, twenty_operations
 
 

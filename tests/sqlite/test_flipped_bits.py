@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from coatcheck import BackendError, IssuedSession, Rejection, Session
 from spelling import spell, unspell
 from sqlite_files import Place, verdict

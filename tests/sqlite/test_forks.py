@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+
 from children import Child, guard_connections, in_child
 from coatcheck import AsyncSessionManager, BackendUnavailable, SessionManager
 from coatcheck_backends.sqlite import connections

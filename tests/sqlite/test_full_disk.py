@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from coatcheck import BackendUnavailable
 from small_disks import Disk, limited_pages, small_tmpfs
 from sqlite_files import Place, twenty_operations

@@ -9,6 +9,7 @@ from datetime import timedelta
 from time import monotonic
 
 import pytest
+
 from coatcheck import AsyncSessionManager, BackendError, BackendUnavailable, RejectionReason
 from sqlite_files import OLD_PEPPER, PEPPER, Place, failing, reads_of, twenty_operations, writes_of
 from sqlite_files import within as no_longer_than

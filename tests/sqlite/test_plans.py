@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from coatcheck import SessionManager
 from sqlite_files import FACES, OLD_PEPPER, Place
 from statements_seen import Recorded, Recorder, Run, plan_of, steps_of

@@ -6,6 +6,7 @@ import random
 from uuid import UUID
 
 import pytest
+
 from killed_at_work import Acknowledged, killed_after
 from sqlite_files import PEPPER, Place, twenty_operations
 from workers import Worker

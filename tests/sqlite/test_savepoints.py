@@ -8,8 +8,9 @@ from itertools import product
 from typing import Any
 
 import pytest
-from coatcheck import InvalidInput
 from sqlalchemy import text
+
+from coatcheck import InvalidInput
 from sqlite_files import FACES, Place
 from transactions import WAYS, Desk
 

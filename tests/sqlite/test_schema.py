@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from coatcheck import (
     BackendError,
     SchemaMissing,
@@ -141,8 +142,9 @@ def test_tables_of_the_users_own_may_stand_in_the_same_file(place: Place, face: 
 def test_the_migrations_make_the_table_that_the_code_describes(place: Place) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
-    from coatcheck_backends.sql.tables import HEAD, VERSION_TABLE, metadata
     from sqlalchemy import create_engine
+
+    from coatcheck_backends.sql.tables import HEAD, VERSION_TABLE, metadata
 
     place.open().close()
     engine = create_engine(f"sqlite:///{place.path}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from coatcheck import AsyncSessionManager, BackendError, Rejection, Session
 from sqlite_files import PEPPER, Place, twenty_operations
 

@@ -6,8 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from coatcheck import AsyncSessionManager, hookimpl
 from sqlalchemy.orm import Session as OrmSession
+
+from coatcheck import AsyncSessionManager, hookimpl
 from sqlite_files import PEPPER, Place
 from transactions import WAYS, Desk
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from sqlite_files import FACES, Place
 from stages import EXAMPLES
 from transactions import WAYS, Desk

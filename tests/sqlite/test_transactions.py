@@ -7,6 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session as OrmSession
+from sqlalchemy.orm import scoped_session, sessionmaker
+
 from coatcheck import (
     BackendUnavailable,
     InvalidInput,
@@ -17,9 +21,6 @@ from coatcheck import (
     Unsupported,
     hookimpl,
 )
-from sqlalchemy import create_engine, text
-from sqlalchemy.orm import Session as OrmSession
-from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlite_files import OLD_PEPPER, PEPPER, Place
 from transactions import WAYS, Desk
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
+
 from coatcheck import BackendError, BackendUnavailable, OutcomeUnknown, RejectionReason
 from sqlite_files import Place, reads_of, twenty_operations, verdict, writes_of
 

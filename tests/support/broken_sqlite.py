@@ -99,7 +99,9 @@ def open_unbound(directory: Path) -> object:
     """Takes no notice of the transaction that it is bound to."""
     backend: Any = open_sqlite(directory)
     other: Any = open_sqlite(directory)
+    close = backend.close
     backend.bound = lambda transaction, ended: other
+    backend.close = lambda: (other.close(), close())
     return backend
 
 

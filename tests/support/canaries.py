@@ -18,11 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from rich.console import Console
+from rich.pretty import pretty_repr
+
 import coatcheck
 import coatcheck_backends
 from failing_stores import chain_of
-from rich.console import Console
-from rich.pretty import pretty_repr
 from spelling import unspell
 
 OURS = tuple(

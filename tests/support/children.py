@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from coatcheck_backends.sqlite import connections
 
 

@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from hypothesis import strategies as st
+
 import coatcheck
 from coatcheck_conformance.model import Facts, Model, facts_of
-from hypothesis import strategies as st
 from stages import PEPPERS, Stage
 
 USERS = ("ann", "Ann", "an", "ann ", "a%", "bob")

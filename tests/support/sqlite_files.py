@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from coatcheck import AsyncSessionManager, BackendError, Rejection, Secret, Session, SessionManager
 from coatcheck_conformance.faces import BlockingManager
 from workers import Worker

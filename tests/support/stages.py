@@ -21,12 +21,13 @@ from unittest.mock import patch
 from uuid import UUID
 
 import pytest
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+
 from coatcheck import AsyncSessionManager, CoatcheckError, Record, Secret, SessionManager, Where
 from coatcheck_backends.memory import MemoryBackend
 from coatcheck_conformance.clock import Clock
 from coatcheck_conformance.faces import BlockingManager
 from coatcheck_conformance.relay import RequiredOnly, relay_over
-from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
 PEPPERS = tuple(f"pepper number {n}, long enough to be one of the good ones" for n in range(6))
 EXAMPLES = int(os.environ.get("COATCHECK_EXAMPLES", "100"))
@@ -189,6 +190,10 @@ class Stage:
             self.backend._records.clear()  # even where its own hooks are broken
         else:
             self.ask("delete_where", Where(), frozenset[UUID]())
+
+    def at_close(self, action: Callable[[], object]) -> None:
+        """Do this before the managers are closed."""
+        self._rooms.callback(action)
 
     def close(self) -> None:
         """Close every manager, and with them the backend."""

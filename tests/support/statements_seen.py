@@ -6,6 +6,7 @@ import sqlite3
 from typing import Any, NamedTuple
 
 import pytest
+
 from coatcheck_backends.sqlite import connections
 from coatcheck_conformance.relay import Relay
 

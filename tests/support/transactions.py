@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from failing_stores import Listener
 from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.orm import Session as OrmSession
+
+from failing_stores import Listener
 from sqlite_files import Place
 
 WAYS = ("connection", "session")

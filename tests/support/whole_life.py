@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy import create_engine
+
 import coatcheck
 from canaries import Canaries, Net
 from coatcheck import AsyncSessionManager, Secret, SessionManager, Settings, hookimpl
 from coatcheck._credentials import peppers
 from failing_stores import Failing
 from spelling import spell, unspell
-from sqlalchemy import create_engine
 from sqlite_files import Place
 
 PEPPER = "canary pepper of today: 7Gh2kQ9vX4mB8nT1"

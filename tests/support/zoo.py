@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hypothesis.errors import HypothesisException
+
 from stages import FAILURES, Subject
 
 BUDGET = 100

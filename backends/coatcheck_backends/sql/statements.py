@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from coatcheck import Where
 from sqlalchemy import (
     BindParameter,
     ClauseElement,
@@ -26,6 +25,8 @@ from sqlalchemy import (
     select,
     update,
 )
+
+from coatcheck import Where
 
 from .flavours import Flavour
 from .tables import VERSION_TABLE, inactive_at, sessions

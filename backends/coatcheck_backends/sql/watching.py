@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from coatcheck import InvalidInput
 from sqlalchemy import event
+
+from coatcheck import InvalidInput
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -14,9 +14,10 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
-from coatcheck import BackendUnavailable, InvalidInput, WouldBlock, remaining
 from sqlalchemy import Connection
 from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
+
+from coatcheck import BackendUnavailable, InvalidInput, WouldBlock, remaining
 
 from .errors import FAILURES, translated
 from .running import Parameters, Result, Row, run

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
-from coatcheck import ConfigError, Secret
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+from coatcheck import ConfigError, Secret
 
 from .._options import Options
 
