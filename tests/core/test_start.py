@@ -44,7 +44,7 @@ def test_a_backend_of_required_hooks_alone_is_accepted() -> None:
         "update",
         "delete",
         "find",
-    ],  # fmt: skip
+    ],
 )
 def test_a_missing_required_hook_is_named(hook: str) -> None:
     broken = type("Broken", (PlainBackend,), {hook: None})
