@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import limits
+import parts
 import reads
 import writes
 from rounds import Figure, table
@@ -45,6 +46,9 @@ def main() -> int:
         figures = reads.figures(store, rounds=chosen.rounds, operations=operations)
         figures += writes.figures(store, rounds=chosen.rounds, operations=operations // 4)
         print(table(figures), "\n", flush=True)
+        with store.manager() as manager:
+            amounts = {"rounds": chosen.rounds, "operations": operations}
+            print(parts.table(store, manager, **amounts), "\n", flush=True)
         print("| what | measured | wanted |\n| --- | --: | --: |")
         with store.manager() as manager:
             refusals = limits.malformed(

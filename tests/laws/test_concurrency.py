@@ -7,15 +7,17 @@ import itertools
 import random
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from broken_stores import Cached, LazyDelete, RacyDelete
-from coatcheck import BackendInfo
+from coatcheck import BackendInfo, Changes, Record, SessionRef, Where
 from coatcheck_backends.memory import MemoryBackend
 from coatcheck_conformance.clock import MILLISECOND
 from coatcheck_conformance.histories import NotLinearizable, Recorder, check_linearizable
@@ -156,8 +158,31 @@ def off_the_loop(backend: type[MemoryBackend]) -> type[MemoryBackend]:
     return type(backend.__name__, (backend,), {"info": info})
 
 
+class GivingWay(MemoryBackend):
+    """Lets other threads go first before and after each step, which takes no time."""
+
+    def load(self, session_id: UUID) -> Record | None:
+        return self._between(super().load, session_id)
+
+    def touch(self, session_id: UUID, now: int) -> bool:
+        return self._between(super().touch, session_id, now)
+
+    def update(self, session_id: UUID, changes: Changes, where: Where) -> Record | None:
+        return self._between(super().update, session_id, changes, where)
+
+    def delete(self, session_id: UUID, where: Where) -> SessionRef | None:
+        return self._between(super().delete, session_id, where)
+
+    @staticmethod
+    def _between(hook: Callable[..., Any], *args: object) -> Any:
+        time.sleep(0)
+        answer = hook(*args)
+        time.sleep(0)
+        return answer
+
+
 CONCURRENT = (
-    Subject("memory, sync"),
+    Subject("memory, sync", lambda _: GivingWay()),
     Subject("memory, async", lambda _: off_the_loop(MemoryBackend)(), asynchronous=True),
     Subject("sqlite, sync", open_sqlite, shared=True),
     Subject("sqlite, async", open_sqlite, shared=True, asynchronous=True),
