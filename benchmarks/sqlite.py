@@ -56,7 +56,10 @@ def main() -> int:
             )
         print(*refusals, sep="\n", flush=True)
         print(limits.imports(rounds=chosen.rounds), flush=True)
-        print(limits.event_loop(store, seconds=1 if chosen.quick else 10), flush=True)
+        print(
+            limits.event_loop(store, windows=chosen.rounds, seconds=0.2 if chosen.quick else 2),
+            flush=True,
+        )
         small, large = (Store(where / f"{size}.db", size) for size in sizes)
         print(limits.growth(small, large, rounds=chosen.rounds, operations=operations // 2))
     if chosen.chart is not None:
