@@ -31,11 +31,16 @@ class Recorder:
         self.by_hook: list[tuple[str, list[Run]]] = []
         recorder = self
 
-        def execute(self: Any, sql: str, parameters: tuple[Any, ...] = ()) -> Any:
-            recorder.runs.append(Run(id(self), sql, tuple(parameters)))
-            return sqlite3.Connection.execute(self, sql, parameters)
+        class Cursor(sqlite3.Cursor):
+            def execute(self, sql: str, parameters: Any = (), /) -> Any:
+                recorder.runs.append(Run(id(self.connection), sql, tuple(parameters)))
+                return super().execute(sql, parameters)
 
-        monkeypatch.setattr(connections.Connection, "execute", execute, raising=False)
+        def cursor(self: Any) -> sqlite3.Cursor:
+            return sqlite3.Connection.cursor(self, Cursor)
+
+        # A connection runs its own statements through a cursor, too.
+        monkeypatch.setattr(connections.Connection, "cursor", cursor, raising=False)
 
     def take(self) -> list[Run]:
         """What ran since the last time."""
