@@ -39,8 +39,11 @@ class Recorder:
         def cursor(self: Any) -> sqlite3.Cursor:
             return sqlite3.Connection.cursor(self, Cursor)
 
-        # A connection runs its own statements through a cursor, too.
+        def execute(self: Any, sql: str, parameters: Any = (), /) -> Any:
+            return cursor(self).execute(sql, parameters)
+
         monkeypatch.setattr(connections.Connection, "cursor", cursor, raising=False)
+        monkeypatch.setattr(connections.Connection, "execute", execute, raising=False)
 
     def take(self) -> list[Run]:
         """What ran since the last time."""
