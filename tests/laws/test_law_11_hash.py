@@ -97,7 +97,7 @@ def _edited(phc: str, part: int, place: int, to: int) -> str:
 
 
 def test_a_row_with_any_bit_flipped_is_never_a_session_of_somebody_else(stage: Stage) -> None:
-    names = st.sampled_from(("id", "user_id", "key_hash", "key_hash", "digest"))
+    names = st.sampled_from(("id", "user_id", "key_hash", "digest", "case"))
 
     @for_all(stage, name=names, bit=st.integers(0, 6), place=st.integers(0, 200), scheme=SCHEME)
     def check(name: str, bit: int, place: int, scheme: dict) -> None:
@@ -111,6 +111,12 @@ def test_a_row_with_any_bit_flipped_is_never_a_session_of_somebody_else(stage: S
             # Cut by one character or more, all of it gone, or one too long.
             cut = (1, 2, 22, 43, 44, 0)[place % 6]
             changed = row._replace(key_hash=row.key_hash[:-cut] if cut else row.key_hash + "A")
+        elif name == "case":
+            digest = row.key_hash.rpartition("$")[2]
+            letters = [at for at, letter in enumerate(digest) if letter.isalpha()]
+            at = len(row.key_hash) - len(digest) + letters[place % len(letters)]
+            swapped = row.key_hash[at].swapcase()
+            changed = row._replace(key_hash=row.key_hash[:at] + swapped + row.key_hash[at + 1 :])
         else:
             text = getattr(row, name)
             at = place % len(text)
