@@ -70,7 +70,9 @@ class Run:
             # Without a BEGIN a savepoint's release commits: `sqlite3` sends it late, with the
             # first change, and inside a savepoint never. Ours comes before any call.
             self.begun = self.eager
-            once = self.desk.within(transaction) if self.bound_once else None
+            # Before any savepoint, as the docs ask: later it may have to be refused.
+            first = self.desk.within(transaction)
+            once = first if self.bound_once else None
             for step, place in steps:
                 if step in ("issue", "update", "revoke"):
                     self.call(step, place, once or self.desk.within(transaction))
