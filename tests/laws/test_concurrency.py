@@ -200,7 +200,7 @@ def test_ten_thousand_operations_by_32_workers_can_be_explained(
         assert kinds == {"issue", "validate", "update", "revoke"}
         at_once = sum(a.returned > b.called for a, b in itertools.pairwise(_by_call(history)))
         # Of calls that never overlap any checker approves. How many do, the scheduler decides:
-        # on a busy machine 89 of 10,000 were seen, on a quiet one hundreds and more.
+        # on a busy machine 89 of 10,000 were seen.
         assert at_once > OPERATIONS // 1000, "they did run side by side"
         check_linearizable(history)
 
