@@ -144,17 +144,17 @@ def test_the_migrations_make_the_table_that_the_code_describes(place: Place) -> 
     from alembic.migration import MigrationContext
     from sqlalchemy import create_engine
 
-    from coatcheck_backends.sql.tables import HEAD, VERSION_TABLE, metadata
+    from coatcheck_backends.sql.tables import HEAD, Names, Sessions
 
     place.open().close()
     engine = create_engine(f"sqlite:///{place.path}")
     with engine.connect() as connection:
-        options = {"version_table": VERSION_TABLE, "compare_type": True}
+        options = {"version_table": Names().version_table, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert context.get_current_revision() == HEAD
         # Of an index on an expression SQLAlchemy cannot see the expression; it says so.
         with pytest.warns(match="expression-based index"):
-            assert compare_metadata(context, metadata) == []
+            assert compare_metadata(context, Sessions(Names()).table.metadata) == []
     engine.dispose()
     [(sql,)] = place.sql("SELECT sql FROM sqlite_master WHERE name LIKE '%inactivity'")
     assert "(last_used_at + inactivity_timeout)" in sql

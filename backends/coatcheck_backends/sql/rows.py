@@ -57,11 +57,6 @@ def record_from(session_id: UUID, row: Row) -> Record:
     return _new_record(Record, fields)
 
 
-def record_with_id(row: Row) -> Record:
-    """The record of a row that begins with the id's bytes."""
-    return record_from(id_from(row[0]), row[1:])
-
-
 def record_from_bytes(session_id: UUID, row: Row) -> Record:
     """The same of a row whose text comes undecoded."""
     decoded: list[object] = []
@@ -77,27 +72,25 @@ def record_from_bytes(session_id: UUID, row: Row) -> Record:
     raise unreadable(session_id, column)
 
 
-def is_id(value: object) -> TypeGuard[bytes]:
-    """The 16 bytes of a session id."""
-    return isinstance(value, bytes) and len(value) == ID_SIZE
+def is_id(value: object) -> TypeGuard[bytes | UUID]:
+    """A session id as a driver gives it: itself, or its 16 bytes."""
+    return isinstance(value, UUID) or (isinstance(value, bytes) and len(value) == ID_SIZE)
 
 
 def id_from(value: object) -> UUID:
-    """A session id from its bytes."""
+    """A session id. Raises `BackendError` if it is none."""
     if not is_id(value):
         raise unreadable(None, "id")
-    return UUID(bytes=value)
+    if isinstance(value, bytes):
+        return UUID(bytes=value)
+    # asyncpg's is a class of its own, and the core takes no substitutes.
+    return value if type(value) is UUID else UUID(int=value.int)
 
 
-def values_of(record: Record) -> tuple[object, ...]:
-    """A record as the parameters of an INSERT, in the order of the columns."""
-    return (
-        record.id.bytes,
-        record.user_id,
-        record.method,
-        encode_scopes(record.scopes),
-        *record[4:],
-    )
+def values_of(record: Record, session_id: object) -> tuple[object, ...]:
+    """A record as the parameters of an INSERT, in the order of the columns, with its id as
+    the store takes it."""
+    return (session_id, record.user_id, record.method, encode_scopes(record.scopes), *record[4:])
 
 
 def values_of_changes(changes: Changes) -> dict[str, object]:

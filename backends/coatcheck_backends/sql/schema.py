@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from coatcheck import SchemaMissing, SchemaTooNew
 
-from .tables import HEAD, REVISIONS
+from .tables import HEAD, REVISIONS, Names
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -31,7 +31,7 @@ def check_revision(stored: Iterable[object]) -> None:
         )
 
 
-def migrate(connection: Connection) -> None:
+def migrate(connection: Connection, names: Names) -> None:
     """Run the migrations that are missing, inside the caller's transaction."""
     # Here, because importing Alembic takes longer than opening the store.
     from alembic import command
@@ -41,4 +41,5 @@ def migrate(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     config.attributes["connection"] = connection
+    config.attributes["names"] = names
     command.upgrade(config, "head")

@@ -25,17 +25,17 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy import column as sql_column
+from sqlalchemy import table as sql_table
 
 from coatcheck import Where
 
 from .flavours import Flavour
-from .tables import VERSION_TABLE, inactive_at, sessions
+from .tables import Sessions
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
 
-key = sessions.c.id
-COLUMNS = [column for column in sessions.c if column is not key]
 ZERO: ColumnElement[int] = literal_column("0")
 """Written out; also as OFFSET, which SQLAlchemy would else add for SQLite as a parameter."""
 EMPTY: ColumnElement[str] = literal_column("''")
@@ -85,53 +85,67 @@ def values_of_where(where: Where) -> dict[str, object]:
     }
 
 
-VERSION = Statement(f"SELECT version_num FROM {VERSION_TABLE}", ())  # noqa: S608 - a constant
+@cache
+def stored_version(flavour: Flavour) -> Statement:
+    """The revision of the schema, in Alembic's own table."""
+    names = flavour.sessions.names
+    versions = sql_table(names.version_table, sql_column("version_num"), schema=names.schema)
+    return _compiled(flavour, select(versions.c.version_num))
 
 
 @cache
 def insert_session(flavour: Flavour) -> Statement:
     """A plain INSERT, so that a second one of the same id fails."""
-    return _compiled(flavour, insert(sessions).values({c.name: _of(c.name) for c in sessions.c}))
+    table = flavour.sessions.table
+    statement = insert(table).values({c.name: _of(c.name) for c in table.c})
+    return _compiled(flavour, flavour.settled(statement, lasting=True))
 
 
 @cache
 def load_session(flavour: Flavour, *, undecoded: bool = False) -> Statement:
     """The columns after the id, for `id`."""
+    key = flavour.sessions.id
     return _compiled(flavour, select(*_columns(flavour, undecoded)).where(key == _of("id")))
 
 
 @cache
 def touch_session(flavour: Flavour) -> Statement:
     """Raises `last_used_at` to `now`; a row that is absent or not live is not counted."""
-    now: BindParameter[int] = _of("now")
-    live = _in_states(frozenset({"live"}), by_index=False)
-    later = flavour.later(sessions.c.last_used_at, now)
-    return _compiled(
-        flavour, update(sessions).values(last_used_at=later).where(key == _of("id"), *live)
-    )
+    sessions = flavour.sessions
+    live = _in_states(sessions, frozenset({"live"}), by_index=False)
+    later = flavour.later(sessions.table.c.last_used_at, _of("now"))
+    statement = update(sessions.table).values(last_used_at=later)
+    statement = statement.where(sessions.id == _of("id"), *live)
+    return _compiled(flavour, flavour.settled(statement, lasting=False))
 
 
 @cache
 def replace_key_hash(flavour: Flavour) -> Statement:
     """Hash and pepper together, guarded by the old hash."""
+    sessions = flavour.sessions
     new = {"key_hash": _of("new_key_hash"), "pepper_id": _of("new_pepper_id")}
-    guard = (key == _of("id"), sessions.c.key_hash == _of("old_key_hash"))
-    return _compiled(flavour, update(sessions).values(new).where(*guard))
+    guard = (sessions.id == _of("id"), sessions.table.c.key_hash == _of("old_key_hash"))
+    statement = update(sessions.table).values(new).where(*guard)
+    return _compiled(flavour, flavour.settled(statement, lasting=True))
 
 
 @cache
 def update_session(flavour: Flavour, shape: Shape, changed: frozenset[str]) -> Statement:
     """The named fields of `id`, if it matches; gives the columns after the id."""
-    guard = (key == _of("id"), *_condition(flavour, shape))
-    statement = update(sessions).values(_new(changed)).where(*guard)
-    return _compiled(flavour, statement.returning(*COLUMNS))
+    sessions = flavour.sessions
+    guard = (sessions.id == _of("id"), *_condition(flavour, shape))
+    statement = update(sessions.table).values(_new(sessions, changed)).where(*guard)
+    statement = statement.returning(*sessions.columns)
+    return _compiled(flavour, flavour.settled(statement, lasting=True))
 
 
 @cache
 def delete_session(flavour: Flavour, shape: Shape) -> Statement:
     """`id`, if it matches; gives user and method as bytes, so that any row can go."""
-    guard = (key == _of("id"), *_condition(flavour, shape))
-    return _compiled(flavour, delete(sessions).where(*guard).returning(*_reference(flavour)))
+    sessions = flavour.sessions
+    guard = (sessions.id == _of("id"), *_condition(flavour, shape))
+    statement = delete(sessions.table).where(*guard).returning(*_reference(flavour))
+    return _compiled(flavour, flavour.settled(statement, lasting=True))
 
 
 @cache
@@ -139,6 +153,7 @@ def find_sessions(
     flavour: Flavour, shape: Shape, *, paged: bool, undecoded: bool = False
 ) -> Statement:
     """At most `limit` rows with their id, in its order, above `after` if `paged`."""
+    key = flavour.sessions.id
     conditions = _condition(flavour, shape, by_index=False)
     if paged:
         conditions.append(key > _of("after"))
@@ -149,39 +164,45 @@ def find_sessions(
 @cache
 def count_sessions(flavour: Flavour, shape: Shape) -> Statement:
     """How many match."""
-    statement = select(func.count()).select_from(sessions)
+    statement = select(func.count()).select_from(flavour.sessions.table)
     return _compiled(flavour, statement.where(*_condition(flavour, shape)))
 
 
 @cache
 def update_sessions(flavour: Flavour, shape: Shape, changed: frozenset[str]) -> Statement:
     """The named fields of all that match."""
-    statement = update(sessions).values(_new(changed))
-    return _compiled(flavour, statement.where(*_condition(flavour, shape)))
+    sessions = flavour.sessions
+    statement = update(sessions.table).values(_new(sessions, changed))
+    statement = statement.where(*_condition(flavour, shape))
+    return _compiled(flavour, flavour.settled(statement, lasting=True))
 
 
 @cache
 def delete_sessions(flavour: Flavour, shape: Shape, *, keeping: bool) -> Statement:
     """All that match, but those of `keep`; gives id, user and method."""
+    sessions = flavour.sessions
     conditions = _condition(flavour, shape)
     if keeping:
-        conditions.append(~flavour.is_kept(key, _of("keep")))
-    return _compiled(
-        flavour, delete(sessions).where(*conditions).returning(key, *_reference(flavour))
-    )
+        conditions.append(~flavour.is_kept(sessions.id, _of("keep")))
+    statement = delete(sessions.table).where(*conditions)
+    named = statement.returning(sessions.id, *_reference(flavour))
+    return _compiled(flavour, flavour.settled(named, lasting=True))
 
 
 @cache
 def purge_sessions(flavour: Flavour, shape: Shape) -> Statement:
     """At most `limit` that match."""
-    doomed = select(key).where(*_condition(flavour, shape)).limit(_of("limit")).offset(ZERO)
-    return _compiled(flavour, delete(sessions).where(key.in_(doomed.scalar_subquery())))
+    sessions = flavour.sessions
+    doomed = select(sessions.id).where(*_condition(flavour, shape))
+    doomed = doomed.limit(_of("limit")).offset(ZERO)
+    statement = delete(sessions.table).where(flavour.is_among(sessions.id, doomed))
+    return _compiled(flavour, flavour.settled(statement, lasting=True))
 
 
 @cache
 def pepper_counts(flavour: Flavour) -> Statement:
     """Sessions under each pepper."""
-    pepper_id = sessions.c.pepper_id
+    pepper_id = flavour.sessions.table.c.pepper_id
     statement = select(flavour.octets(pepper_id), func.count())
     return _compiled(flavour, statement.group_by(pepper_id))
 
@@ -196,47 +217,55 @@ def _compiled(flavour: Flavour, statement: ClauseElement) -> Statement:
 
 
 def _columns(flavour: Flavour, undecoded: bool) -> list[ColumnElement[Any]]:
-    return [flavour.undecoded(column) if undecoded else column for column in COLUMNS]
+    return [
+        flavour.undecoded(column) if undecoded else column for column in flavour.sessions.columns
+    ]
 
 
 def _reference(flavour: Flavour) -> list[ColumnElement[Any]]:
-    return [flavour.octets(sessions.c.user_id), flavour.octets(sessions.c.method)]
+    columns = flavour.sessions.table.c
+    return [flavour.octets(columns.user_id), flavour.octets(columns.method)]
 
 
-def _new(changed: frozenset[str]) -> dict[str, ColumnElement[Any]]:
+def _new(sessions: Sessions, changed: frozenset[str]) -> dict[str, ColumnElement[Any]]:
     # Without a column SQLAlchemy would set them all, and the guard must be asked either way.
-    return {name: _of(f"new_{name}") for name in sorted(changed)} or {"id": key}
+    return {name: _of(f"new_{name}") for name in sorted(changed)} or {"id": sessions.id}
 
 
 def _condition(
     flavour: Flavour, shape: Shape, *, by_index: bool = True
 ) -> list[ColumnElement[bool]]:
+    sessions = flavour.sessions
+    columns = sessions.table.c
     conditions: list[ColumnElement[bool]] = []
     if shape.user_id:
-        conditions.append(sessions.c.user_id == _of("where_user_id"))
+        conditions.append(columns.user_id == _of("where_user_id"))
     if shape.method:
-        conditions.append(sessions.c.method == _of("where_method"))
+        conditions.append(columns.method == _of("where_method"))
     if shape.scope:
-        conditions.append(flavour.has_scope(sessions.c.scopes, _of("where_scope")))
+        conditions.append(flavour.has_scope(columns.scopes, _of("where_scope")))
     if shape.pepper_id:
-        pepper_id: ColumnElement[str] = sessions.c.pepper_id
+        pepper_id: ColumnElement[str] = columns.pepper_id
         if shape.user_id:
             # Off its index, as in `_in_states`: few sessions are one user's.
             pepper_id = pepper_id.concat(EMPTY)
         conditions.append(pepper_id == _of("where_pepper_id"))
     if shape.state is not None:
         by_index = by_index and not (shape.user_id or shape.pepper_id)
-        conditions += _in_states(shape.state, by_index=by_index)
+        conditions += _in_states(sessions, shape.state, by_index=by_index)
     return conditions
 
 
-def _in_states(state: frozenset[str], *, by_index: bool) -> list[ColumnElement[bool]]:
+def _in_states(
+    sessions: Sessions, state: frozenset[str], *, by_index: bool
+) -> list[ColumnElement[bool]]:
     """The conditions, all to be met, that a session is in one of some states at `now`.
 
     Adding 0 keeps the planner off the indexes of the two ends where another index, or the
     primary key in its order, serves better: one user's sessions, and pages that stop early.
     """
-    expires_at, timeout = sessions.c.expires_at, sessions.c.inactivity_timeout
+    expires_at, timeout = sessions.table.c.expires_at, sessions.table.c.inactivity_timeout
+    inactive_at = sessions.inactive_at
     expiry = expires_at if by_index else expires_at + ZERO
     inactivity = inactive_at if by_index else inactive_at + ZERO
     now: BindParameter[int] = _of("now")

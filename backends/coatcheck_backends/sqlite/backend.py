@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from coatcheck import (
@@ -20,20 +19,22 @@ from coatcheck import (
     hookimpl,
 )
 
-from ..sql import rows, statements
-from ..sql.flavours import SQLiteFlavour
-from ..sql.statements import shape_of, values_of_where
+from ..sql import operations, rows, statements
+from ..sql.operations import Kind, Operation, Result
 from . import schema
 from .bound import BoundStore, connection_source, driver_connection, refuse_other_database
 from .connections import FileStore
 from .errors import Undecodable
 from .in_memory import MemoryStore
 from .location import Location
-from .running import Parameters, Result, Row
+from .running import Parameters, Row
+from .schema import FLAVOUR
 
-FLAVOUR = SQLiteFlavour()
+T = TypeVar("T")
+
 LOAD = statements.load_session(FLAVOUR).sql
 INSERT = statements.insert_session(FLAVOUR).sql
+"""These two are written out in their hooks: an operation costs a tenth of the statement."""
 
 OLDEST = (3, 35, 0)
 """The first SQLite that has RETURNING."""
@@ -90,11 +91,11 @@ class SQLiteBackend:
 
     @hookimpl
     def ping(self) -> None:
-        self._store.read(statements.VERSION.sql, ())
+        self._do(operations.version(FLAVOUR))
 
     @hookimpl
     def insert(self, record: Record) -> None:
-        self._store.write(INSERT, rows.values_of(record))
+        self._store.write(INSERT, rows.values_of(record, record.id.bytes))
 
     @hookimpl
     def load(self, session_id: UUID) -> Record | None:
@@ -104,100 +105,56 @@ class SQLiteBackend:
             pass
         else:
             return rows.record_from(session_id, found[0]) if found else None
-        return self._load_undecoded(session_id)
+        return self._do(operations.load(FLAVOUR, session_id, undecoded=True))
 
     @hookimpl
     def touch(self, session_id: UUID, now: int) -> bool:
-        statement = statements.touch_session(FLAVOUR)
-        values = {"id": session_id.bytes, "now": now}
-        # A touch may be lost in a crash: that can only shorten a session's life.
-        return self._store.write(statement.sql, statement.bind(values), lasting=False).changed == 1
+        return self._do(operations.touch(FLAVOUR, session_id, now))
 
     @hookimpl
     def replace_key_hash(self, session_id: UUID, old: str, new: str, pepper_id: str) -> bool:
-        statement = statements.replace_key_hash(FLAVOUR)
-        parameters = statement.bind(
-            {
-                "id": session_id.bytes,
-                "old_key_hash": old,
-                "new_key_hash": new,
-                "new_pepper_id": pepper_id,
-            }
-        )
-        return self._store.write(statement.sql, parameters).changed == 1
+        return self._do(operations.replace_key_hash(FLAVOUR, session_id, old, new, pepper_id))
 
     @hookimpl
     def update(self, session_id: UUID, changes: Changes, where: Where) -> Record | None:
-        statement = statements.update_session(FLAVOUR, shape_of(where), frozenset(changes))
-        values = values_of_where(where) | rows.values_of_changes(changes)
-        values["id"] = session_id.bytes
         try:
-            found = self._store.write(statement.sql, statement.bind(values)).rows
+            return self._do(operations.update(FLAVOUR, session_id, changes, where))
         except Undecodable:
             pass
-        else:
-            return rows.record_from(session_id, found[0]) if found else None
-        return self._load_undecoded(session_id)
+        # It was done; what cannot be read is found the slow way, which names the column.
+        return self._do(operations.load(FLAVOUR, session_id, undecoded=True))
 
     @hookimpl
     def delete(self, session_id: UUID, where: Where) -> SessionRef | None:
-        statement = statements.delete_session(FLAVOUR, shape_of(where))
-        values = values_of_where(where) | {"id": session_id.bytes}
-        deleted = self._store.write(statement.sql, statement.bind(values)).rows
-        return _reference(session_id, *deleted[0]) if deleted else None
+        return self._do(operations.delete(FLAVOUR, session_id, where))
 
     @hookimpl
     def find(self, where: Where, after: UUID | None, limit: int) -> list[Record]:
-        shape, paged = shape_of(where), after is not None
-        values = values_of_where(where) | {"limit": limit}
-        if after is not None:
-            values["after"] = after.bytes
-        statement = statements.find_sessions(FLAVOUR, shape, paged=paged)
         try:
-            found = self._store.scan(statement.sql, statement.bind(values))
+            return self._do(operations.find(FLAVOUR, where, after, limit))
         except Undecodable:
             pass
-        else:
-            return [rows.record_with_id(row) for row in found]
-        statement = statements.find_sessions(FLAVOUR, shape, paged=paged, undecoded=True)
-        found = self._store.scan(statement.sql, statement.bind(values))
-        return [rows.record_from_bytes(rows.id_from(row[0]), row[1:]) for row in found]
+        return self._do(operations.find(FLAVOUR, where, after, limit, undecoded=True))
 
     @hookimpl
     def count(self, where: Where) -> int:
-        statement = statements.count_sessions(FLAVOUR, shape_of(where))
-        counted: int = self._store.scan(statement.sql, statement.bind(values_of_where(where)))[0][0]
-        return counted
+        return self._do(operations.count(FLAVOUR, where))
 
     @hookimpl
     def update_where(self, where: Where, changes: Changes) -> int:
-        statement = statements.update_sessions(FLAVOUR, shape_of(where), frozenset(changes))
-        values = values_of_where(where) | rows.values_of_changes(changes)
-        return self._store.write_many(statement.sql, statement.bind(values)).changed
+        return self._do(operations.update_where(FLAVOUR, where, changes))
 
     @hookimpl
     def delete_where(self, where: Where, keep: frozenset[UUID]) -> list[SessionRef]:
-        statement = statements.delete_sessions(FLAVOUR, shape_of(where), keeping=bool(keep))
-        values = values_of_where(where)
-        values["keep"] = json.dumps([session_id.hex.upper() for session_id in keep])
-        deleted = self._store.write_many(statement.sql, statement.bind(values)).rows
-        # A row whose id is no id went as well, but there is no way to name it.
-        return [
-            _reference(rows.id_from(session_id), user_id, method)
-            for session_id, user_id, method in deleted
-            if rows.is_id(session_id)
-        ]
+        return self._do(operations.delete_where(FLAVOUR, where, keep))
 
     @hookimpl
     def purge(self, where: Where, limit: int) -> int:
-        statement = statements.purge_sessions(FLAVOUR, shape_of(where))
-        values = values_of_where(where) | {"limit": limit}
-        return self._store.write_many(statement.sql, statement.bind(values)).changed
+        return self._do(operations.purge(FLAVOUR, where, limit))
 
     @hookimpl
     def pepper_counts(self) -> dict[str, int]:
-        counted = self._store.scan(statements.pepper_counts(FLAVOUR).sql, ())
-        return {_text(pepper_id): number for pepper_id, number in counted}
+        return self._do(operations.pepper_counts(FLAVOUR))
 
     @hookimpl
     def bound(self, transaction: Any, ended: Callable[[bool], None]) -> object:
@@ -215,17 +172,15 @@ class SQLiteBackend:
             watch(session, connection, ended)
         return SQLiteBackend(store, None)
 
-    def _load_undecoded(self, session_id: UUID) -> Record | None:
-        """The slow way, which finds the column whose text is not UTF-8."""
-        statement = statements.load_session(FLAVOUR, undecoded=True)
-        found = self._store.read(statement.sql, (session_id.bytes,))
-        return rows.record_from_bytes(session_id, found[0]) if found else None
-
-
-def _reference(session_id: UUID, user_id: object, method: object) -> SessionRef:
-    return SessionRef(session_id, _text(user_id), _text(method))
-
-
-def _text(value: object) -> str:
-    """Text that came as bytes. Never fails: what names a row is not worth keeping it for."""
-    return value.decode(errors="replace") if isinstance(value, bytes) else ""
+    def _do(self, operation: Operation[T]) -> T:
+        sql, parameters = operation.statement.sql, operation.statement.bind(operation.values)
+        if operation.kind is Kind.READ:
+            result = Result(self._store.read(sql, parameters), 0)
+        elif operation.kind is Kind.SCAN:
+            result = Result(self._store.scan(sql, parameters), 0)
+        elif operation.kind is Kind.BULK:
+            result = self._store.write_many(sql, parameters)
+        else:
+            lasting = operation.kind is Kind.WRITE
+            result = self._store.write(sql, parameters, lasting=lasting)
+        return operation.read(result)

@@ -19,8 +19,9 @@ from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 
 from coatcheck import BackendUnavailable, InvalidInput, WouldBlock, remaining
 
+from ..sql.operations import Result
 from .errors import FAILURES, translated
-from .running import Parameters, Result, Row, run
+from .running import Parameters, Row, run
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -17,9 +17,10 @@ from urllib.parse import quote
 
 from coatcheck import BackendUnavailable, OutcomeUnknown, SchemaMissing, remaining
 
+from ..sql.operations import Result
 from . import forks
 from .errors import FAILURES, is_harmless, translated
-from .running import Parameters, Result, Row, Run, acquire, run_bounded, run_waiting
+from .running import Parameters, Row, Run, acquire, run_bounded, run_waiting
 
 Check = Callable[[sqlite3.Connection], None]
 

@@ -9,9 +9,10 @@ from time import monotonic
 
 from coatcheck import BackendUnavailable, SchemaMissing, remaining
 
+from ..sql.operations import Result
 from . import forks
 from .errors import FAILURES, translated
-from .running import Parameters, Result, Row, Run, acquire, run_bounded, run_waiting
+from .running import Parameters, Row, Run, acquire, run_bounded, run_waiting
 
 Prepare = Callable[[sqlite3.Connection], None]
 

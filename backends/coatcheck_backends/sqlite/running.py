@@ -6,10 +6,11 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from time import monotonic, sleep
-from typing import Any, NamedTuple
+from typing import Any
 
 from coatcheck import BackendUnavailable, WouldBlock, remaining
 
+from ..sql.operations import Result
 from .errors import is_busy
 
 Row = tuple[Any, ...]
@@ -17,13 +18,6 @@ Parameters = tuple[object, ...]
 
 CHECK_EVERY = 10_000
 """Steps of SQLite's machine, about a millisecond, between two looks at the clock."""
-
-
-class Result(NamedTuple):
-    """What a statement gave: its rows, and how many rows it changed."""
-
-    rows: list[Row]
-    changed: int
 
 
 Run = Callable[[sqlite3.Connection, str, Parameters], Result]

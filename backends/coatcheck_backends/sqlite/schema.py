@@ -8,11 +8,15 @@ from contextlib import closing
 
 from coatcheck import BackendUnavailable, ConfigError, SchemaMissing
 
+from ..sql.flavours import SQLiteFlavour
 from ..sql.schema import check_revision, migrate
-from ..sql.statements import VERSION
+from ..sql.statements import stored_version
 from .connections import connect
 from .errors import translated
 from .running import run_waiting
+
+FLAVOUR = SQLiteFlavour()
+VERSION = stored_version(FLAVOUR)
 
 
 def check(connection: sqlite3.Connection) -> None:
@@ -92,7 +96,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
             # Of several processes all but one wait here, and then find the work done.
             run_waiting(connection, "BEGIN IMMEDIATE")
             if not _has_newest(connection):
-                migrate(outer)
+                migrate(outer, FLAVOUR.sessions.names)
     except DBAPIError as error:
         if isinstance(error.orig, sqlite3.Error):
             raise error.orig from None

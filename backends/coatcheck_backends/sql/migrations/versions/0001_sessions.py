@@ -3,45 +3,61 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
+TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
 
 def upgrade() -> None:
+    table, schema = context.config.attributes["names"]
     op.create_table(
-        "coatcheck_session",
-        sa.Column("id", sa.LargeBinary(16), nullable=False),
-        sa.Column("user_id", sa.Text(), nullable=False),
-        sa.Column("method", sa.Text(), nullable=False),
-        sa.Column("scopes", sa.Text(), nullable=False),
-        sa.Column("metadata", sa.Text(), nullable=False),
+        table,
+        sa.Column(
+            "id",
+            sa.LargeBinary(16).with_variant(postgresql.UUID(), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("user_id", TEXT, nullable=False),
+        sa.Column("method", TEXT, nullable=False),
+        sa.Column("scopes", TEXT, nullable=False),
+        sa.Column("metadata", TEXT, nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("last_used_at", sa.BigInteger(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=True),
         sa.Column("inactivity_timeout", sa.BigInteger(), nullable=True),
-        sa.Column("key_hash", sa.Text(), nullable=False),
-        sa.Column("pepper_id", sa.Text(), nullable=False),
+        sa.Column("key_hash", TEXT, nullable=False),
+        sa.Column("pepper_id", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id"),
+        schema=schema,
     )
-    op.create_index("coatcheck_session_user", "coatcheck_session", ["user_id", "id"])
-    op.create_index("coatcheck_session_pepper", "coatcheck_session", ["pepper_id", "id"])
+    op.create_index(f"{table}_user", table, ["user_id", "id"], schema=schema)
+    op.create_index(f"{table}_pepper", table, ["pepper_id", "id"], schema=schema)
+    expires = sa.text("expires_at IS NOT NULL")
     op.create_index(
-        "coatcheck_session_expiry",
-        "coatcheck_session",
+        f"{table}_expiry",
+        table,
         ["expires_at"],
-        sqlite_where=sa.text("expires_at IS NOT NULL"),
+        schema=schema,
+        sqlite_where=expires,
+        postgresql_where=expires,
     )
+    rests = sa.text("inactivity_timeout IS NOT NULL")
     op.create_index(
-        "coatcheck_session_inactivity",
-        "coatcheck_session",
-        [sa.text("last_used_at + inactivity_timeout")],
-        sqlite_where=sa.text("inactivity_timeout IS NOT NULL"),
+        f"{table}_inactivity",
+        table,
+        [sa.text("(last_used_at + inactivity_timeout)")],
+        schema=schema,
+        sqlite_where=rests,
+        postgresql_where=rests,
     )
 
 
 def downgrade() -> None:
-    op.drop_table("coatcheck_session")
+    table, schema = context.config.attributes["names"]
+    op.drop_table(table, schema=schema)
