@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from coatcheck import ConfigError, Secret
@@ -45,6 +46,15 @@ class Options:
                 f"{self._backend}: option {name!r} must be {' or '.join(allowed)}{reason}"
             )
         return str(self._query.reveal().get(name, default))
+
+    def name(self, name: str, spelling: re.Pattern[str]) -> str | None:
+        """A name that fits a pattern, or `None` if there is none."""
+        given = self._query.reveal().get(name)
+        if given is None:
+            return None
+        if not isinstance(given, str) or not spelling.fullmatch(given):
+            raise ConfigError(f"{self._backend}: option {name!r} must match {spelling.pattern}")
+        return given
 
 
 def _whole_number(text: object, most: int) -> int | None:

@@ -10,11 +10,9 @@ then on neither process sees what the other does, a revocation included.
 from __future__ import annotations
 
 import heapq
-import os
 import threading
 from collections import Counter
 from uuid import UUID
-from weakref import WeakSet
 
 from coatcheck import (
     BackendInfo,
@@ -30,6 +28,8 @@ from coatcheck import (
     hookimpl,
     remaining,
 )
+
+from ._forks import renew_after_fork
 
 SINGLE_SESSION_HOOKS = frozenset(
     {"ping", "insert", "load", "touch", "replace_key_hash", "update", "delete"}
@@ -50,7 +50,11 @@ class MemoryBackend:
     def __init__(self) -> None:
         self._records: dict[UUID, Record] = {}
         self._lock = PatientLock()
-        _alive.add(self)
+        renew_after_fork(self)
+
+    def after_fork(self) -> None:
+        """In a child, which goes on with a copy."""
+        self._lock.renew()
 
     @hookimpl
     def info(self) -> BackendInfo:
@@ -179,14 +183,3 @@ class PatientLock:
     def renew(self) -> None:
         """A fork may have copied the lock while another thread held it."""
         self._lock = threading.Lock()
-
-
-_alive: WeakSet[MemoryBackend] = WeakSet()
-
-
-def _after_fork() -> None:
-    for backend in _alive:
-        backend._lock.renew()
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
@@ -193,6 +194,12 @@ class PostgreSQLFlavour:
         if isinstance(statement, Insert):
             return statement.returning(*settings)
         return statement.where(and_(*map(_is_made, settings)))
+
+
+@cache
+def postgresql_flavour(names: Names, *, waiting: bool = True) -> PostgreSQLFlavour:
+    """The one for these names, with all the statements that were ever compiled for them."""
+    return PostgreSQLFlavour(names, waiting=waiting)
 
 
 def _durability(lasting: bool) -> ColumnElement[str]:

@@ -50,6 +50,10 @@ class Operation(NamedTuple, Generic[T]):
     values: dict[str, object]
     read: Callable[[Result], T]
 
+    def parameters(self) -> tuple[object, ...]:
+        """The values, by place."""
+        return self.statement.bind(self.values)
+
 
 def version(flavour: Flavour) -> Operation[list[object]]:
     """The revisions that the version table names: one, if all is well."""

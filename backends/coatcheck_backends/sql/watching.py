@@ -29,16 +29,16 @@ class Waiting(NamedTuple):
     """Somebody who wants to know how the session's root transaction ends."""
 
     transaction: SessionTransaction
-    connection: Connection
+    connection: Callable[[], Connection | None]
     ended: Ended
 
 
-def watch(session: Session, connection: Connection, ended: Ended) -> None:
+def watch(session: Session, connection: Callable[[], Connection | None], ended: Ended) -> None:
     """Call `ended` once: True after the commit of the session's root transaction, False once
     the present one, or one around it, is rolled back or closed.
 
     Never called if the session only joined a transaction that its caller began on
-    `connection`: nobody but that caller sees its end.
+    `connection` (which may become known later): nobody but that caller sees its end.
     """
     watcher = cast("Watch | None", session.info.get(_KEY))
     if watcher is None:
@@ -63,7 +63,7 @@ class Watch:
         committed = self._committed = _innermost(session)
         if committed is not None and committed.parent is None:
             # A commit of a session that joined an outer transaction commits nothing.
-            self.waiting = [w for w in self.waiting if not _goes_on(w.connection)]
+            self.waiting = [w for w in self.waiting if not _goes_on(w.connection())]
 
     def after_transaction_end(self, session: Session, transaction: SessionTransaction) -> None:  # noqa: ARG002 - SQLAlchemy passes it
         """A transaction ended; told are those whose fate is decided by that."""
@@ -93,5 +93,5 @@ def _boundary(transaction: SessionTransaction) -> SessionTransaction:
     return transaction
 
 
-def _goes_on(connection: Connection) -> bool:
-    return not connection.closed and connection.in_transaction()
+def _goes_on(connection: Connection | None) -> bool:
+    return connection is not None and not connection.closed and connection.in_transaction()

@@ -21,8 +21,9 @@ from coatcheck import (
 
 from ..sql import operations, rows, statements
 from ..sql.operations import Kind, Operation, Result
+from ..sql.transactions import connection_source
 from . import schema
-from .bound import BoundStore, connection_source, driver_connection, refuse_other_database
+from .bound import BoundStore, driver_connection, refuse_other_database
 from .connections import FileStore
 from .errors import Undecodable
 from .in_memory import MemoryStore
@@ -169,11 +170,11 @@ class SQLiteBackend:
         if session is not None:
             from ..sql.watching import watch
 
-            watch(session, connection, ended)
+            watch(session, lambda: connection, ended)
         return SQLiteBackend(store, None)
 
     def _do(self, operation: Operation[T]) -> T:
-        sql, parameters = operation.statement.sql, operation.statement.bind(operation.values)
+        sql, parameters = operation.statement.sql, operation.parameters()
         if operation.kind is Kind.READ:
             result = Result(self._store.read(sql, parameters), 0)
         elif operation.kind is Kind.SCAN:

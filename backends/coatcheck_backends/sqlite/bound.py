@@ -1,7 +1,6 @@
 """Working inside a transaction that the caller began with SQLAlchemy.
 
-The statements are the same, and run on the driver's connection that SQLAlchemy holds:
-its own execution would log the parameters when it echoes, and quote them in its errors.
+The statements are the same, and run on the driver's connection that SQLAlchemy holds.
 How lasting a commit is here, the caller's connection decides (`PRAGMA synchronous`).
 """
 
@@ -9,24 +8,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import InvalidRequestError, SQLAlchemyError
 
 from coatcheck import BackendUnavailable, InvalidInput, WouldBlock, remaining
 
 from ..sql.operations import Result
+from ..sql.transactions import begin, dbapi_connection
 from .errors import FAILURES, translated
 from .running import Parameters, Row, run
-
-if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
-ASYNCHRONOUS = ("AsyncConnection", "AsyncSession", "async_scoped_session")
 
 
 class BoundStore:
@@ -82,13 +74,7 @@ class BoundStore:
     def _begun(self) -> tuple[Connection, sqlite3.Connection]:
         connection = self._connection()
         driver = driver_connection(connection)
-        if not connection.in_transaction():
-            try:
-                connection.begin()
-            except InvalidRequestError as error:
-                raise InvalidInput("transaction: it has ended") from error
-            except SQLAlchemyError as error:
-                raise BackendUnavailable("sqlite: no transaction could be begun") from error
+        begin(connection)
         if connection.info.get(_BEGUN) is not connection.get_transaction():
             if not driver.in_transaction:
                 driver.execute("BEGIN")
@@ -102,37 +88,9 @@ _BEGUN = "coatcheck: begun"
 """In a connection's `info`: the transaction of SQLAlchemy's for which BEGIN has been sent."""
 
 
-def connection_source(transaction: Any) -> tuple[Callable[[], Connection], Session | None]:
-    """How to get at the caller's connection, and the session if it is one.
-
-    Raises `InvalidInput` for anything that is not a transaction of SQLAlchemy's.
-    """
-    if isinstance(transaction, Connection):
-        connection = transaction
-        return lambda: connection, None
-    # Whoever holds a session has imported this; nobody else needs to.
-    orm = sys.modules.get("sqlalchemy.orm")
-    if orm is not None and isinstance(transaction, orm.scoped_session):
-        transaction = transaction()
-    if orm is not None and isinstance(transaction, orm.Session):
-        session = cast("Session", transaction)
-        return lambda: _connection_of(session), session
-    if type(transaction).__name__ in ASYNCHRONOUS:
-        raise InvalidInput(
-            "transaction: the SQLite backend is synchronous; pass a Connection or Session"
-            " of a synchronous engine"
-        )
-    raise InvalidInput("transaction: pass a SQLAlchemy Connection or Session")
-
-
 def driver_connection(connection: Connection) -> sqlite3.Connection:
     """The `sqlite3` connection. Raises `InvalidInput` if it is none, or cannot be bound to."""
-    if connection.closed or connection.invalidated:
-        raise InvalidInput("transaction: its connection is closed or invalidated")
-    try:
-        driver = connection.connection.driver_connection
-    except SQLAlchemyError as error:
-        raise BackendUnavailable("sqlite: the transaction's connection failed") from error
+    driver = dbapi_connection(connection)
     if not isinstance(driver, sqlite3.Connection):
         raise InvalidInput("transaction: it is not one of SQLite by way of sqlite3")
     commits_itself = getattr(driver, "autocommit", None) is True  # Python 3.12; commit() is void
@@ -157,16 +115,6 @@ def refuse_other_database(driver: sqlite3.Connection, path: str) -> None:
     except OSError as error:
         raise BackendUnavailable("sqlite: the database file is not there") from error
     raise InvalidInput("transaction: it belongs to another database than the manager's")
-
-
-def _connection_of(session: Session) -> Connection:
-    try:
-        return session.connection()
-    except InvalidRequestError as error:
-        # Closed for good, in an error that must be rolled back first, or without a bind.
-        raise InvalidInput("transaction: the session has no usable connection") from error
-    except SQLAlchemyError as error:
-        raise BackendUnavailable("sqlite: the session cannot connect") from error
 
 
 def _begins_late(driver: sqlite3.Connection) -> bool:
