@@ -72,13 +72,11 @@ class AsyncpgLink:
         self._used = monotonic()
 
     async def run(self, sql: str, parameters: tuple[object, ...]) -> Result:
-        """Run one statement, which is a transaction of its own. Raises asyncpg's errors, and
-        `Expired` at the deadline."""
-        with cut_off_in_time(self._connection):
-            statement = self._statements.get(sql)
-            if statement is None:
-                statement = self._statements[sql] = await self._connection.prepare(sql)
-            rows = await statement.fetch(*parameters)
+        """Run one statement, which is a transaction of its own. Raises asyncpg's errors."""
+        statement = self._statements.get(sql)
+        if statement is None:
+            statement = self._statements[sql] = await self._connection.prepare(sql)
+        rows = await statement.fetch(*parameters)
         self._used = monotonic()
         return Result(rows, changed(statement))
 

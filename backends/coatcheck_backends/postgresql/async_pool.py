@@ -24,8 +24,8 @@ class AsyncLink(Protocol):
     greeting: Greeted
 
     async def run(self, sql: str, parameters: tuple[object, ...]) -> Result:
-        """Run one statement, which is a transaction of its own. Raises the driver's errors,
-        and `Expired` at the deadline."""
+        """Run one statement, which is a transaction of its own. Raises the driver's errors.
+        Cancelled at the deadline, it must be discarded."""
         ...
 
     async def begin_migration(self) -> Any:

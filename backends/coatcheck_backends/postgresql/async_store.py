@@ -9,7 +9,7 @@ from coatcheck import CoatcheckError
 from ..sql.operations import Operation, Result
 from .async_drivers import library
 from .async_pool import AsyncLink, AsyncPool
-from .errors import STATEMENT_GONE, Expired, is_repeatable, sqlstate, translated
+from .errors import STATEMENT_GONE, is_repeatable, sqlstate, translated
 from .faces import parameters_of
 from .greeting import Identity
 from .location import Location
@@ -68,7 +68,7 @@ class AsyncStore:
         self._pool.discard(link)
 
     def _put_away(self, link: AsyncLink, error: Exception) -> None:
-        if isinstance(error, Expired) or sqlstate(error) in STATEMENT_GONE or not link.is_whole():
-            self._pool.discard(link)
-        else:
+        if link.is_whole() and sqlstate(error) not in STATEMENT_GONE:
             self._pool.give_back(link)
+        else:
+            self._pool.discard(link)

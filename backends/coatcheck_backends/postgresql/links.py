@@ -1,4 +1,4 @@
-"""One connection by way of psycopg, and how it is made."""
+"""One connection of a synchronous backend, and how it is made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from time import monotonic
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 
 from coatcheck import remaining
 
@@ -17,9 +16,17 @@ from ..sql.operations import Result
 from .errors import Expired
 from .greeting import GREETING, Greeted, greeted, prepares
 from .location import Location
-from .waiting import Connection
+from .wire import Wire
 
 FAILURES: tuple[type[Exception], ...] = (psycopg.Error, Expired)
+"""All that `Link.run` raises."""
+
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """Of psycopg, which would warn of those that a forked child left alone."""
+
+    def __del__(self, *_: Any) -> None:
+        """Nothing: libpq's part of it closes itself, in the process that opened it."""
 
 
 def connect(location: Location, seconds: float) -> Link:
@@ -28,70 +35,77 @@ def connect(location: Location, seconds: float) -> Link:
     arguments: dict[str, Any] = dict(location.arguments.reveal())
     # psycopg takes whole seconds, two at least; whoever waits for this waits for less.
     arguments["connect_timeout"] = max(2, ceil(seconds))
-    connection = Connection.connect(**arguments, autocommit=True, prepare_threshold=None)
+    link = Link(Connection.connect(**arguments, autocommit=True))
     try:
-        connection.end = monotonic() + seconds
-        answer = connection.execute(GREETING).fetchone()
-        greeting = greeted(answer or (), connection.info.backend_pid, location)
+        [answer] = link.run_until(monotonic() + seconds, GREETING, ()).rows
+        link.greeting = greeted(answer, link.connection.info.backend_pid, location)
     except BaseException:
-        connection.pgconn.finish()
+        link.discard()
         raise
-    return Link(connection, greeting, prepares(location, pooled=greeting.pooled))
-
-
-class Readable:
-    """Whether a socket has anything to say. An idle one has not, unless it was closed by the
-    other side, or has news that are not worth to be told apart from that."""
-
-    __slots__ = ("_poll",)
-
-    def __init__(self, descriptor: int) -> None:
-        self._poll = select.poll()
-        self._poll.register(descriptor, select.POLLIN)
-
-    def now(self) -> bool:
-        """At this moment."""
-        return bool(self._poll.poll(0))
+    link.wire.prepares = prepares(location, pooled=link.greeting.pooled)
+    return link
 
 
 class Link:
-    """A driver's connection with one cursor, used again and again."""
+    """A connection. Nobody else uses it, and nothing but `run` sends anything."""
 
-    __slots__ = ("_cursor", "_prepares", "_readable", "_used", "connection", "greeting")
+    __slots__ = ("_poll", "_used", "connection", "greeting", "wire")
 
-    def __init__(self, connection: Connection, greeting: Greeted, prepares: bool) -> None:
+    greeting: Greeted
+
+    def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.greeting = greeting
-        self._prepares = prepares
-        self._cursor = psycopg.RawCursor(connection)
-        self._readable = Readable(connection.fileno())
+        self.wire = Wire(connection.pgconn)
+        self._poll = select.poll()
+        self._poll.register(connection.fileno(), select.POLLIN)
         self._used = monotonic()
 
     def run(self, sql: str, parameters: tuple[object, ...]) -> Result:
         """Run one statement, which is a transaction of its own. Raises psycopg's errors, and
         `Expired` at the deadline."""
-        self.connection.end = monotonic() + remaining()
-        cursor = self._cursor
-        cursor.execute(sql, parameters, prepare=self._prepares, binary=True)
-        rows = [] if cursor.rownumber is None else cursor.fetchall()
-        self._used = monotonic()
-        return Result(rows, cursor.rowcount)
+        return self.run_until(monotonic() + remaining(), sql, parameters)
 
-    def begin_migration(self) -> None:
-        """Have it used by SQLAlchemy, in a transaction, and no longer than the call may take."""
-        self.connection.autocommit = False
-        self.connection.end = monotonic() + remaining()
+    def run_until(self, end: float, sql: str, parameters: tuple[object, ...]) -> Result:
+        """The same, with the deadline by the monotonic clock."""
+        wire = self.wire
+        if wire.needs_preparing(sql):
+            wire.prepare(sql)
+            self._answer(end)
+        wire.execute(sql, parameters)
+        result = wire.result(sql, self._answer(end))
+        self._used = monotonic()
+        return result
+
+    def _answer(self, end: float) -> Any:
+        wire = self.wire
+        if not wire.is_sent():
+            self._send_rest(end)
+        while True:
+            left = end - monotonic()
+            if left <= 0.0 or not self._poll.poll(ceil(left * 1000)):
+                raise Expired
+            answer = wire.received()
+            if answer is not None:
+                return answer
+
+    def _send_rest(self, end: float) -> None:
+        """More than the socket took at once. Reading meanwhile, since the server may not take
+        more before it is rid of what it has to say."""
+        descriptor = self.connection.fileno()
+        self._poll.modify(descriptor, select.POLLIN | select.POLLOUT)
+        try:
+            while not self.wire.is_sent():
+                left = end - monotonic()
+                if left <= 0.0 or not self._poll.poll(ceil(left * 1000)):
+                    raise Expired
+                self.wire.pgconn.consume_input()
+        finally:
+            self._poll.modify(descriptor, select.POLLIN)
 
     def is_usable(self, idle: float) -> bool:
-        """It was used in the last `idle` seconds, and nothing came from the server since."""
-        return monotonic() - self._used < idle and not self._readable.now()
-
-    def is_whole(self) -> bool:
-        """After an error: it can go on as if nothing had been."""
-        connection = self.connection
-        return (
-            not connection.closed and connection.pgconn.transaction_status == TransactionStatus.IDLE
-        )
+        """It was used in the last `idle` seconds, and nothing came from the server since: that
+        can be its end, or news that are not worth to be told apart from that."""
+        return monotonic() - self._used < idle and not self._poll.poll(0)
 
     def discard(self) -> None:
         """Close it at once."""

@@ -22,14 +22,16 @@ if TYPE_CHECKING:
 
 def migrate(store: Store, names: Names) -> None:
     """Bring the schema up to date. Raises one of our errors."""
+    from .bound import cut_off_in_time
+
     failure: CoatcheckError | None = None
     link = store.take()
-    link.begin_migration()
+    link.connection.autocommit = False
     engine = create_engine(
         "postgresql+psycopg://", creator=lambda: link.connection, poolclass=StaticPool
     )
     try:
-        with engine.begin() as connection:
+        with cut_off_in_time(link.connection), engine.begin() as connection:
             schema.make(connection, names)
     except (DBAPIError, Expired) as error:
         failure = _of_migration(error)

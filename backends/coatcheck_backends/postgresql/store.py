@@ -64,7 +64,11 @@ class Store:
         self._pool.discard(link)
 
     def _put_away(self, link: Link, error: Exception) -> None:
-        if isinstance(error, Expired) or sqlstate(error) in STATEMENT_GONE or not link.is_whole():
+        if (
+            isinstance(error, Expired)
+            or sqlstate(error) in STATEMENT_GONE
+            or not link.wire.is_whole()
+        ):
             self._pool.discard(link)
         else:
             self._pool.give_back(link)
