@@ -12,6 +12,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.sessions = ["lint", "types", "tests", "docs", "wheel"]
 nox.options.error_on_external_run = True
 
+ALL_STORES = "postgresql,asyncpg,mongodb"
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -35,8 +36,23 @@ PYTHONS = list(filter(is_found, ("3.11", "3.12", "3.13")))
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """All tests on real stores, on each Python that is found. Arguments go to pytest."""
-    session.install("-e", ".[cli,conformance]", *group("tests"))
+    session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("tests"))
     session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Servers killed, frozen, cut off and deposed under load. `COATCHECK_FAULTS=50` has each
+    of them happen that often, and takes accordingly; the default is short."""
+    session.install("-e", f".[{ALL_STORES},conformance]", *group("tests"))
+    session.run("pytest", "-s", "tests/faults", *session.posargs)
+
+
+@nox.session
+def pooler(session: nox.Session) -> None:
+    """PostgreSQL behind PgBouncer, which must be installed (Debian: the package pgbouncer)."""
+    session.install("-e", f".[{ALL_STORES},conformance]", *group("tests"))
+    session.run("pytest", "tests/pooler", *session.posargs)
 
 
 @nox.session
@@ -51,7 +67,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy and pyright, both strict."""
-    session.install("-e", ".[cli,conformance]", *group("tests", "types", "bench"))
+    session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("tests", "types", "bench"))
     session.run("mypy")
     session.run("pyright", "--pythonpath", f"{session.bin}/python")
 
@@ -59,22 +75,26 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, without a warning, into docs/_build."""
-    session.install("-e", ".[cli,conformance]", *group("docs"))
+    session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("docs"))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """A web service on an SQLite file, driven over HTTP. `-- --once` stops it at the end."""
-    session.install("-e", ".[cli]", *group("demo"))
+    """A web service on an SQLite file, or on the store that COATCHECK_URL names, driven over
+    HTTP. `-- --once` stops it at the end."""
+    session.install("-e", f".[cli,{ALL_STORES}]", *group("demo"))
     session.run("python", "examples/demo/drive.py", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Every figure of docs/performance.md, measured against the raw driver in one run."""
-    session.install("-e", ".", *group("bench"))
-    session.run("python", "benchmarks/sqlite.py", *session.posargs)
+    """Every figure of docs/performance.md, against the raw drivers and the peers in one run.
+
+    `-- sqlite`, `postgresql`, `mongodb` or `peers` chooses; `-- --quick` is a short form of it.
+    """
+    session.install("-e", ".[asyncpg,mongodb,postgresql]", *group("bench", "peers"))
+    session.run("python", "benchmarks/bench.py", *session.posargs)
 
 
 @nox.session

@@ -1,8 +1,8 @@
 """Start the service, and drive it from outside: HTTP from this process, `coatcheck` from others.
 
-Three kinds of processes share one SQLite file: the service, this one, which only
-speaks HTTP, and one for each `coatcheck` command. The service goes on running at
-the end; `--once` stops it.
+Three kinds of processes: the service, this one, which only speaks HTTP, and one for each
+`coatcheck` command. The service and the commands share a store: an SQLite file, or
+whatever COATCHECK_URL names. The service goes on running at the end; `--once` stops it.
 """
 
 import argparse
@@ -149,17 +149,17 @@ def configure(directory: Path) -> None:
     pepper = subprocess.run(
         [COATCHECK, "pepper", "new"], capture_output=True, text=True, check=True
     )
+    url = os.environ.get("COATCHECK_URL", "sqlite:///sessions.db")
+    say(f"The store is of the kind {url.partition(':')[0]}.")
     dotenv.touch(mode=0o600)
-    dotenv.write_text(
-        f"COATCHECK_URL=sqlite:///sessions.db\nCOATCHECK_PEPPER={pepper.stdout.strip()}\n"
-    )
+    dotenv.write_text(f"COATCHECK_URL={url}\nCOATCHECK_PEPPER={pepper.stdout.strip()}\n")
 
 
 @contextmanager
 def running_service(directory: Path, port: int) -> Generator[subprocess.Popen[bytes]]:
     """The service as a child process, answering; stopped at the end, whatever happened."""
     words = ["uvicorn", "--app-dir", str(HERE), "--port", str(port), "--log-level", "warning"]
-    say(f"Starting the service at http://127.0.0.1:{port}, its sessions in {directory}")
+    say(f"Starting the service at http://127.0.0.1:{port}, its settings in {directory}")
     process = subprocess.Popen(
         [sys.executable, "-m", *words, "service:app"], cwd=directory, env=environment()
     )

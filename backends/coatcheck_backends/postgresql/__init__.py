@@ -1,7 +1,8 @@
 """Sessions in PostgreSQL 14 or later.
 
     postgresql://user:password@host/database            psycopg 3, for both managers
-    postgresql+asyncpg://user:password@host/database    asyncpg, for AsyncSessionManager
+    postgresql+asyncpg://user:password@host/database    the same, but asyncpg for
+                                                        AsyncSessionManager
 
 Options in the query: `pool_size` (connections at most, 1 to 1,000, default 16),
 `pool_idle` (seconds after which an idle connection is not trusted any more, 1 to 86,400,
@@ -17,23 +18,16 @@ makes connections of its own.
 
 from __future__ import annotations
 
-from coatcheck import ConfigError, Secret, hookimpl
+from coatcheck import Secret, hookimpl
 
 
 @hookimpl
 def open_backend(url: Secret[str]) -> object:
     """The module hook that the entry point leads to. Opens no connection yet."""
+    from .backend import open_location
     from .location import parse
 
-    location = parse(url)
-    if location.driver != "psycopg":
-        raise ConfigError(
-            "postgresql: asyncpg serves AsyncSessionManager only; SessionManager takes "
-            "postgresql://, which is psycopg"
-        )
-    from .backend import open_location
-
-    return open_location(location)
+    return open_location(parse(url, synchronous=True))
 
 
 @hookimpl

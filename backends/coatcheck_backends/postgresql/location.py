@@ -43,13 +43,18 @@ class Location(NamedTuple):
     allow_standby: bool
 
 
-def parse(url: Secret[str]) -> Location:
+def parse(url: Secret[str], *, synchronous: bool = False) -> Location:
     """Read a URL. Raises `ConfigError` that says which part of it is wrong, and `ImportError`
-    if the driver is not installed."""
+    if the driver is not installed.
+
+    :param synchronous: psycopg it is, even if the URL says asyncpg: the service and the
+        `coatcheck` command beside it take the same URL.
+    """
     parsed = _parsed(url)
     if parsed is None:
         raise ConfigError("postgresql: the URL cannot be parsed")
-    driver = _driver(parsed.reveal().drivername)
+    named = _driver(parsed.reveal().drivername)
+    driver: Driver = "psycopg" if synchronous else named
     theirs, ours = _divided(parsed)
     options = Options("postgresql", ours, OWN_OPTIONS)
     allow_standby = options.choice("allow_standby", default="false", allowed=("false", "true"))
@@ -120,6 +125,8 @@ def _of_psycopg(hidden: Secret[URL], primary: bool) -> Given:
 
     dialect: Any = dialects.dialect()  # type: ignore[no-untyped-call]
     arguments: dict[str, Any] = dialect.create_connect_args(hidden.reveal())[1]
+    if "ssl" in arguments:  # as asyncpg calls it
+        arguments["sslmode"] = arguments.pop("ssl")
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     for name in arguments:
         if name not in known:
