@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
-import asyncpg
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 
 from coatcheck import ConfigError, remaining
 
@@ -26,6 +26,8 @@ FAILURES: tuple[type[Exception], ...] = (
 )
 """asyncpg raises the operating system's errors of a connection as they are."""
 
+_connect: Any = asyncpg.connect  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
 NEEDS_PREPARED = (
     "postgresql: a pooler stands before the server, and asyncpg prepares its statements, which "
     "are lost there between two transactions; use postgresql:// (psycopg), or say "
@@ -36,9 +38,7 @@ NEEDS_PREPARED = (
 async def connect(location: Location) -> AsyncpgLink:
     """A connection that has been greeted. Raises asyncpg's errors, and ours for a server or a
     pooler that will not do. The caller sees to the deadline."""
-    connection = await asyncpg.connect(
-        **location.arguments.reveal(), timeout=None, statement_cache_size=0
-    )
+    connection = await _connect(**location.arguments.reveal(), timeout=None)
     try:
         greeting = await _greeted(connection, location)
         if greeting.pooled and location.prepared_statements != "always":

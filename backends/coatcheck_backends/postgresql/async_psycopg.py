@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from time import monotonic
 from typing import Any
 
@@ -65,6 +66,8 @@ class PsycopgLink:
         self.wire = Wire(connection.pgconn)
         self._loop = asyncio.get_running_loop()
         self._descriptor = connection.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
         self._is_at_work = False
         self._has_news = False
         self._turn: asyncio.Future[None] | None = None
@@ -115,7 +118,8 @@ class PsycopgLink:
         if self._turn is not None:
             if not self._turn.done():
                 self._turn.set_result(None)
-        elif not self._is_at_work:
+        elif not self._is_at_work and self._poll.poll(0):
+            # The loop may tell once more of an answer that was read since it looked.
             self._has_news = True
             self._loop.remove_reader(self._descriptor)
 
@@ -170,7 +174,7 @@ async def run_inside(
     timer = loop.call_later(remaining(), shut_down, driver.fileno())
     try:
         cursor = psycopg.AsyncRawCursor(driver, row_factory=tuple_row)
-        await cursor.execute(sql, parameters, binary=True)
+        await cursor.execute(sql.encode(), parameters, binary=True)
         rows = [] if cursor.rownumber is None else await cursor.fetchall()
         return Result(rows, cursor.rowcount)
     finally:

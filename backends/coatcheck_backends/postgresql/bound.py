@@ -64,7 +64,7 @@ def run_on(connection: Connection, sql: str, parameters: tuple[object, ...]) -> 
     try:
         with cut_off_in_time(driver):
             cursor = psycopg.RawCursor(driver, row_factory=tuple_row)
-            cursor.execute(sql, parameters, binary=True)
+            cursor.execute(sql.encode(), parameters, binary=True)
             rows = [] if cursor.rownumber is None else cursor.fetchall()
             return Result(rows, cursor.rowcount)
     except psycopg.Error as error:
@@ -84,7 +84,8 @@ def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
         )
     if driver.autocommit:
         raise InvalidInput("transaction: its connection commits each statement by itself")
-    return driver
+    caller: psycopg.Connection[Any] = driver
+    return caller
 
 
 def _identity(connection: Connection) -> Identity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -20,10 +20,10 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
-    cast,
     func,
     literal_column,
 )
+from sqlalchemy import cast as sa_cast
 from sqlalchemy import select as sa_select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql.base import PGDialect
@@ -33,6 +33,8 @@ from .tables import Names, Sessions
 
 SPACE: ColumnElement[str] = literal_column("' '")
 FRACTION: ColumnElement[float] = literal_column("0.5")
+BEGINNING: ColumnElement[int] = literal_column(str(-(2**63 - 1)))
+"""Before every instant that a column can hold, but for one that no clock ever shows."""
 
 Write = TypeVar("Write", Insert, Update, Delete)
 
@@ -64,6 +66,16 @@ class Flavour(Protocol):
 
     def later(self, one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
         """The greater of two instants, neither of them NULL."""
+        ...
+
+    def is_under(
+        self, column: ColumnElement[str], pepper_id: BindParameter[str]
+    ) -> ColumnElement[bool]:
+        """The pepper is this one, looked up in the index of peppers."""
+        ...
+
+    def is_past(self, end: ColumnElement[int], now: BindParameter[int]) -> ColumnElement[bool]:
+        """The end has come, looked up in the index of such ends."""
         ...
 
     def has_scope(
@@ -110,6 +122,14 @@ class SQLiteFlavour:
     def later(self, one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
         return func.max(one, other)
 
+    def is_under(
+        self, column: ColumnElement[str], pepper_id: BindParameter[str]
+    ) -> ColumnElement[bool]:
+        return column == pepper_id
+
+    def is_past(self, end: ColumnElement[int], now: BindParameter[int]) -> ColumnElement[bool]:
+        return end <= now
+
     def has_scope(
         self, scopes: ColumnElement[str], scope: BindParameter[str]
     ) -> ColumnElement[bool]:
@@ -124,7 +144,7 @@ class SQLiteFlavour:
         return column.in_(doomed.scalar_subquery())
 
     def octets(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return cast(column, LargeBinary)
+        return sa_cast(column, LargeBinary)
 
     def undecoded(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # The driver decodes text while it fetches, and its error quotes the text.
@@ -162,14 +182,27 @@ class PostgreSQLFlavour:
     def later(self, one: ColumnElement[int], other: ColumnElement[int]) -> ColumnElement[int]:
         return func.greatest(one, other)
 
+    def is_under(
+        self, column: ColumnElement[str], pepper_id: BindParameter[str]
+    ) -> ColumnElement[bool]:
+        # The second half says nothing new. But the plan of a prepared statement is for any
+        # value, so that it would take a pepper for one of average: where there is but one, for
+        # that of all sessions, and read them all for one that nobody has. A range is taken
+        # for a narrow one.
+        return and_(column == pepper_id, column.between(pepper_id, pepper_id))
+
+    def is_past(self, end: ColumnElement[int], now: BindParameter[int]) -> ColumnElement[bool]:
+        # As above: with no beginning it would be taken for a third of all sessions.
+        return end.between(BEGINNING, now)
+
     def has_scope(
         self, scopes: ColumnElement[str], scope: BindParameter[str]
     ) -> ColumnElement[bool]:
-        wanted = SPACE.concat(cast(scope, Text)).concat(SPACE)
+        wanted = SPACE.concat(sa_cast(scope, Text)).concat(SPACE)
         return func.strpos(scopes, wanted) > literal_column("0")
 
     def is_kept(self, column: ColumnElement[bytes], keep: BindParameter[Any]) -> ColumnElement[Any]:
-        return column == any_(cast(keep, postgresql.ARRAY(postgresql.UUID())))
+        return column == any_(sa_cast(keep, postgresql.ARRAY(postgresql.UUID())))
 
     def is_among(self, column: ColumnElement[Any], doomed: Select[Any]) -> ColumnElement[bool]:
         # An array is made once; a plain subquery might be run again for every row. What
@@ -192,7 +225,7 @@ class PostgreSQLFlavour:
         if self.waiting:
             settings.append(_set("lock_timeout", bindparam("patience", type_=Text)))
         if isinstance(statement, Insert):
-            return statement.returning(*settings)
+            return cast("Write", statement.returning(*settings))
         return statement.where(and_(*map(_is_made, settings)))
 
 
@@ -210,7 +243,8 @@ def _durability(lasting: bool) -> ColumnElement[str]:
         return _set(setting, literal_column("'off'"))
     today = func.current_setting(literal_column(f"'{setting}'"))
     stronger: ColumnElement[str] = literal_column("'remote_apply'")
-    return _set(setting, case((today == stronger, stronger), else_=literal_column("'on'")))
+    weakest: ColumnElement[str] = literal_column("'on'")
+    return _set(setting, case((today == stronger, stronger), else_=weakest))
 
 
 def _set(name: str, value: ColumnElement[str]) -> ColumnElement[str]:

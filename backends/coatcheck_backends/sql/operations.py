@@ -57,12 +57,7 @@ class Operation(NamedTuple, Generic[T]):
 
 def version(flavour: Flavour) -> Operation[list[object]]:
     """The revisions that the version table names: one, if all is well."""
-    return Operation(
-        Kind.READ,
-        statements.stored_version(flavour),
-        {},
-        lambda result: [row[0] for row in result.rows],
-    )
+    return Operation(Kind.READ, statements.stored_version(flavour), {}, _first_column)
 
 
 def insert(flavour: Flavour, record: Record) -> Operation[None]:
@@ -142,9 +137,7 @@ def find(
 
 def count(flavour: Flavour, where: Where) -> Operation[int]:
     statement = statements.count_sessions(flavour, shape_of(where))
-    return Operation(
-        Kind.SCAN, statement, values_of_where(where), lambda result: int(result.rows[0][0])
-    )
+    return Operation(Kind.SCAN, statement, values_of_where(where), _number)
 
 
 def update_where(flavour: Flavour, where: Where, changes: Changes) -> Operation[int]:
@@ -177,12 +170,7 @@ def purge(flavour: Flavour, where: Where, limit: int) -> Operation[int]:
 
 
 def pepper_counts(flavour: Flavour) -> Operation[dict[str, int]]:
-    return Operation(
-        Kind.SCAN,
-        statements.pepper_counts(flavour),
-        {},
-        lambda result: {_text(pepper_id): number for pepper_id, number in result.rows},
-    )
+    return Operation(Kind.SCAN, statements.pepper_counts(flavour), {}, _numbers_by_text)
 
 
 def _nothing(_: Result) -> None:
@@ -191,6 +179,18 @@ def _nothing(_: Result) -> None:
 
 def _is_changed(result: Result) -> bool:
     return result.changed == 1
+
+
+def _first_column(result: Result) -> list[object]:
+    return [row[0] for row in result.rows]
+
+
+def _number(result: Result) -> int:
+    return int(result.rows[0][0])
+
+
+def _numbers_by_text(result: Result) -> dict[str, int]:
+    return {_text(text): number for text, number in result.rows}
 
 
 def _changed(result: Result) -> int:

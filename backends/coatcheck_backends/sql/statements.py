@@ -6,6 +6,7 @@ execution costs more than the store itself, and its echo and its errors show par
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -112,7 +113,7 @@ def load_session(flavour: Flavour, *, undecoded: bool = False) -> Statement:
 def touch_session(flavour: Flavour) -> Statement:
     """Raises `last_used_at` to `now`; a row that is absent or not live is not counted."""
     sessions = flavour.sessions
-    live = _in_states(sessions, frozenset({"live"}), by_index=False)
+    live = _in_states(flavour, frozenset({"live"}), by_index=False)
     later = flavour.later(sessions.table.c.last_used_at, _of("now"))
     statement = update(sessions.table).values(last_used_at=later)
     statement = statement.where(sessions.id == _of("id"), *live)
@@ -135,8 +136,8 @@ def update_session(flavour: Flavour, shape: Shape, changed: frozenset[str]) -> S
     sessions = flavour.sessions
     guard = (sessions.id == _of("id"), *_condition(flavour, shape))
     statement = update(sessions.table).values(_new(sessions, changed)).where(*guard)
-    statement = statement.returning(*sessions.columns)
-    return _compiled(flavour, flavour.settled(statement, lasting=True))
+    statement = flavour.settled(statement, lasting=True)
+    return _compiled(flavour, statement.returning(*_columns(flavour, undecoded=False)))
 
 
 @cache
@@ -245,34 +246,36 @@ def _condition(
     if shape.scope:
         conditions.append(flavour.has_scope(columns.scopes, _of("where_scope")))
     if shape.pepper_id:
-        pepper_id: ColumnElement[str] = columns.pepper_id
+        wanted = _of("where_pepper_id")
         if shape.user_id:
             # Off its index, as in `_in_states`: few sessions are one user's.
-            pepper_id = pepper_id.concat(EMPTY)
-        conditions.append(pepper_id == _of("where_pepper_id"))
+            conditions.append(columns.pepper_id.concat(EMPTY) == wanted)
+        else:
+            conditions.append(flavour.is_under(columns.pepper_id, wanted))
     if shape.state is not None:
         by_index = by_index and not (shape.user_id or shape.pepper_id)
-        conditions += _in_states(sessions, shape.state, by_index=by_index)
+        conditions += _in_states(flavour, shape.state, by_index=by_index)
     return conditions
 
 
 def _in_states(
-    sessions: Sessions, state: frozenset[str], *, by_index: bool
+    flavour: Flavour, state: frozenset[str], *, by_index: bool
 ) -> list[ColumnElement[bool]]:
     """The conditions, all to be met, that a session is in one of some states at `now`.
 
     Adding 0 keeps the planner off the indexes of the two ends where another index, or the
     primary key in its order, serves better: one user's sessions, and pages that stop early.
     """
-    expires_at, timeout = sessions.table.c.expires_at, sessions.table.c.inactivity_timeout
-    inactive_at = sessions.inactive_at
+    columns, now = flavour.sessions.table.c, _of("now")
+    expires_at, timeout = columns.expires_at, columns.inactivity_timeout
+    inactive_at = flavour.sessions.inactive_at
     expiry = expires_at if by_index else expires_at + ZERO
     inactivity = inactive_at if by_index else inactive_at + ZERO
-    now: BindParameter[int] = _of("now")
-    expired = expiry <= now
+    is_past = flavour.is_past if by_index else operator.le
+    expired = is_past(expiry, now)
     unexpired = or_(expires_at.is_(None), expiry > now)
     # The first half says nothing new, but the index is partial and must see it.
-    unused = and_(timeout.is_not(None), inactivity <= now)
+    unused = and_(timeout.is_not(None), is_past(inactivity, now))
     used = or_(timeout.is_(None), inactivity > now)
     conditions: dict[frozenset[str], list[ColumnElement[bool]]] = {
         frozenset(): [false()],
