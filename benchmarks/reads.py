@@ -1,158 +1,199 @@
-"""`validate` and `find` against the raw statement: one thread, eight, and an event loop."""
+"""`validate` and `find` against the raw statement: one thread, eight, an event loop, eight tasks.
+
+The raw driver's time is that of its statement and of nothing else; ours is all of the work, no
+touch due, user and scopes of the answer read.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from random import sample
 from time import perf_counter
 from typing import Any
 
 from coatcheck import AsyncSessionManager, SessionManager
+from databases import Store
 from rounds import Figure, compare
-from store import OPTIONS, SELECT, SELECT_USER, Store
+from sessions import OPTIONS
 
-THREADS = 8
+AT_ONCE = 8
 
 
 def figures(store: Store, *, rounds: int, operations: int) -> list[Figure]:
     """All of them, on one store."""
+    amounts = {"rounds": rounds, "operations": operations}
+    drivers = list(store.async_urls)
     with store.manager() as manager:
         return [
-            validate_sync(store, manager, rounds, operations),
-            validate_async(store, rounds, operations),
-            validate_threads(store, manager, rounds, operations),
-            find_user(store, manager, rounds, operations // 10),
+            validate_sync(store, manager, **amounts),
+            *(validate_async(store, driver, **amounts) for driver in drivers),
+            validate_threads(store, manager, **amounts),
+            *(validate_tasks(store, driver, **amounts) for driver in drivers if store.is_server),
+            find_user(store, manager, rounds=rounds, operations=operations // 10),
         ]
 
 
-def validate_sync(
-    store: Store, manager: SessionManager, rounds: int, operations: int, name: str = ""
+def validate_sync(store: Store, manager: SessionManager, *, rounds: int, operations: int) -> Figure:
+    """One after another on one thread."""
+    connection = store.raw()
+
+    def raw() -> float:
+        return timed(connection.read, sample(store.keys, operations))
+
+    def ours() -> float:
+        return timed(validating(manager), sample(store.tokens, operations))
+
+    figure = _compare(store, "validate, sync", raw, ours, rounds)
+    connection.close()
+    return figure
+
+
+def validate_async(store: Store, driver: str, *, rounds: int, operations: int) -> Figure:
+    """One after another under `AsyncSessionManager`, against the same asynchronous driver."""
+    return _on_a_loop(
+        store, driver, "validate, async", tasks=1, rounds=rounds, operations=operations
+    )
+
+
+def validate_tasks(store: Store, driver: str, *, rounds: int, operations: int) -> Figure:
+    """Eight tasks of ours against eight tasks with a raw connection each."""
+    case = f"validate, {AT_ONCE} tasks"
+    return _on_a_loop(store, driver, case, tasks=AT_ONCE, rounds=rounds, operations=operations)
+
+
+def _on_a_loop(
+    store: Store, driver: str, case: str, *, tasks: int, rounds: int, operations: int
 ) -> Figure:
-    """All of the work, no touch due, user and scopes of the answer read."""
-    connection = store.connect()
+    share = operations // tasks
 
-    def raw() -> float:
-        return _timed_raw(connection.execute, random.sample(store.ids, operations))
+    async def together(works: Sequence[Callable[[Any], Any]], items: list[Any]) -> float:
+        chosen = sample(items, share * tasks)
+        start = perf_counter()
+        async with asyncio.TaskGroup() as group:
+            for number, work in enumerate(works):
+                group.create_task(work(chosen[number::tasks]))
+        return (perf_counter() - start) / (share * tasks) * 1e6
 
-    def ours() -> float:
-        return _timed_validate(manager, random.sample(store.tokens, operations))
+    with asyncio.Runner() as runner:
 
-    figure = compare(name or "validate, sync", raw, ours, rounds=rounds, limit=2.3)
-    connection.close()
+        async def connect() -> list[Any]:
+            return [await store.async_raw(driver) for _ in range(tasks)]
+
+        manager = AsyncSessionManager.open(store.async_urls[driver], **OPTIONS)
+        runner.run(manager.start())
+        connections = runner.run(connect())
+        reads = [connection.read for connection in connections]
+        validates = [async_validating(manager)] * tasks
+
+        def raw() -> float:
+            return runner.run(together(reads, store.keys))
+
+        def ours() -> float:
+            return runner.run(together(validates, store.tokens))
+
+        figure = _compare(store, f"{case} ({driver})" if driver else case, raw, ours, rounds)
+        for connection in connections:
+            runner.run(connection.close())
+        runner.run(manager.close())
     return figure
 
 
-def validate_async(store: Store, rounds: int, operations: int) -> Figure:
-    """The same under `AsyncSessionManager`, against the raw read on the loop's thread."""
-    connection = store.connect()
-
-    async def measure() -> Figure:
-        async with AsyncSessionManager.open(store.url, **OPTIONS) as manager:
-            loop = asyncio.get_running_loop()
-
-            async def validate() -> float:
-                tokens = random.sample(store.tokens, operations)
-                start = perf_counter()
-                for token in tokens:
-                    session = await manager.validate(token)
-                    assert session
-                    session.user_id, session.scopes  # noqa: B018 - reading them is the work
-                return (perf_counter() - start) / operations * 1e6
-
-            def raw() -> float:
-                return _timed_raw(connection.execute, random.sample(store.ids, operations))
-
-            def ours() -> float:
-                return asyncio.run_coroutine_threadsafe(validate(), loop).result()
-
-            return await asyncio.to_thread(
-                compare, "validate, async", raw, ours, rounds=rounds, limit=3.0
-            )
-
-    figure = asyncio.run(measure())
-    connection.close()
-    return figure
-
-
-def validate_threads(store: Store, manager: SessionManager, rounds: int, operations: int) -> Figure:
+def validate_threads(
+    store: Store, manager: SessionManager, *, rounds: int, operations: int
+) -> Figure:
     """Eight threads of ours against eight threads with a raw connection each."""
-    connections = [store.connect() for _ in range(THREADS)]
+    connections = [store.raw() for _ in range(AT_ONCE)]
+    validate = validating(manager)
 
     def raw() -> float:
-        return _in_threads(
-            lambda n, ids: _timed_raw(connections[n].execute, ids), store.ids, operations
-        )
+        return _in_threads([each.read for each in connections], store.keys, operations)
 
     def ours() -> float:
-        return _in_threads(
-            lambda _, tokens: _timed_validate(manager, tokens), store.tokens, operations
-        )
+        return _in_threads([validate] * AT_ONCE, store.tokens, operations)
 
-    figure = compare(f"validate, {THREADS} threads", raw, ours, rounds=rounds, limit=3.0)
+    figure = _compare(store, f"validate, {AT_ONCE} threads", raw, ours, rounds)
     for connection in connections:
         connection.close()
     return figure
 
 
-def find_user(store: Store, manager: SessionManager, rounds: int, operations: int) -> Figure:
+def find_user(store: Store, manager: SessionManager, *, rounds: int, operations: int) -> Figure:
     """The ten sessions of a user."""
-    connection = store.connect()
+    connection = store.raw()
 
-    def raw() -> float:
-        users = store.users(operations)
-        start = perf_counter()
-        for user in users:
-            connection.execute(SELECT_USER, (user,)).fetchall()
-        return (perf_counter() - start) / operations * 1e6
-
-    def ours() -> float:
-        users = store.users(operations)
-        start = perf_counter()
+    def find(users: Sequence[str]) -> None:
         for user in users:
             manager.find(user_id=user)
-        return (perf_counter() - start) / operations * 1e6
 
-    figure = compare("find, a user's 10 sessions", raw, ours, rounds=rounds, limit=3.0)
+    def raw() -> float:
+        return timed(connection.read_users, store.users(operations))
+
+    def ours() -> float:
+        return timed(find, store.users(operations))
+
+    figure = _compare(store, "find, a user's 10 sessions", raw, ours, rounds)
     connection.close()
     return figure
 
 
-def _timed_raw(execute: Callable[..., object], ids: list[bytes]) -> float:
-    start = perf_counter()
-    for session_id in ids:
-        execute(SELECT, (session_id,)).fetchone()  # type: ignore[attr-defined]
-    return (perf_counter() - start) / len(ids) * 1e6
+def validating(manager: SessionManager) -> Callable[[Sequence[str]], None]:
+    """What validates some tokens and reads what a request would."""
+
+    def validate_all(tokens: Sequence[str]) -> None:
+        validate = manager.validate
+        for token in tokens:
+            session = validate(token)
+            assert session
+            session.user_id, session.scopes  # noqa: B018 - reading them is the work
+
+    return validate_all
 
 
-def _timed_validate(manager: SessionManager, tokens: list[str]) -> float:
-    validate = manager.validate
+def async_validating(manager: AsyncSessionManager) -> Callable[[Sequence[str]], Any]:
+    """The same on an event loop."""
+
+    async def validate_all(tokens: Sequence[str]) -> None:
+        validate = manager.validate
+        for token in tokens:
+            session = await validate(token)
+            assert session
+            session.user_id, session.scopes  # noqa: B018
+
+    return validate_all
+
+
+def timed(work: Callable[[Sequence[Any]], object], items: Sequence[Any]) -> float:
+    """Microseconds for each item."""
     start = perf_counter()
-    for token in tokens:
-        session = validate(token)
-        assert session
-        session.user_id, session.scopes  # noqa: B018 - reading them is the work
-    return (perf_counter() - start) / len(tokens) * 1e6
+    work(items)
+    return (perf_counter() - start) / len(items) * 1e6
+
+
+def _compare(
+    store: Store, case: str, raw: Callable[[], float], ours: Callable[[], float], rounds: int
+) -> Figure:
+    return compare(case, raw, ours, rounds=rounds, limit=store.limits.get(case))
 
 
 def _in_threads(
-    work: Callable[[int, list[Any]], float], items: list[Any], operations: int
+    works: list[Callable[[Sequence[Any]], None]], items: list[Any], operations: int
 ) -> float:
     """Microseconds of wall time for each operation of all the threads together."""
-    share = operations // THREADS
-    shares = [random.sample(items, share) for _ in range(THREADS)]
-    barrier = threading.Barrier(THREADS + 1)
+    share = operations // len(works)
+    shares = [sample(items, share) for _ in works]
+    barrier = threading.Barrier(len(works) + 1)
 
     def run(number: int) -> None:
         barrier.wait()
-        work(number, shares[number])
+        works[number](shares[number])
 
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(works))]
     for thread in threads:
         thread.start()
     barrier.wait()
     start = perf_counter()
     for thread in threads:
         thread.join()
-    return (perf_counter() - start) / (share * THREADS) * 1e6
+    return (perf_counter() - start) / (share * len(works)) * 1e6

@@ -8,7 +8,7 @@ lowest and the highest say how far to trust it.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 Contestant = Callable[[], float]
@@ -37,26 +37,42 @@ class Figure:
         return self.limit is None or self.ratio <= self.limit
 
 
+def race(contestants: Mapping[str, Contestant], *, rounds: int) -> dict[str, list[float]]:
+    """Run all once for warmth, then in turn, `rounds` times: what each took in each round."""
+    for contestant in contestants.values():
+        contestant()
+    names = list(contestants)
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for number in range(rounds):
+        # Who goes first changes, so that nobody always finds the caches of the same one.
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            taken[name].append(contestants[name]())
+    return taken
+
+
+def ratios(taken: Sequence[float], unit: Sequence[float]) -> tuple[float, ...]:
+    """Round by round, one contestant's time in units of another's."""
+    return tuple(one / other for one, other in zip(taken, unit, strict=True))
+
+
 def compare(
     case: str, raw: Contestant, ours: Contestant, *, rounds: int, limit: float | None = None
 ) -> Figure:
-    """Run both once for warmth, then in turn, `rounds` times."""
-    raw(), ours()
-    pairs: list[tuple[float, float]] = []
-    for number in range(rounds):
-        # Who goes first changes, so that neither always finds the caches of the other.
-        if number % 2:
-            mine, theirs = ours(), raw()
-        else:
-            theirs, mine = raw(), ours()
-        pairs.append((theirs, mine))
+    """Ours in units of the raw driver."""
+    taken = race({"raw": raw, "ours": ours}, rounds=rounds)
     return Figure(
         case,
-        raw=statistics.median(theirs for theirs, _ in pairs),
-        ours=statistics.median(mine for _, mine in pairs),
-        ratios=tuple(mine / theirs for theirs, mine in pairs),
+        raw=statistics.median(taken["raw"]),
+        ours=statistics.median(taken["ours"]),
+        ratios=ratios(taken["ours"], taken["raw"]),
         limit=limit,
     )
+
+
+def spread(values: Sequence[float], unit: str = " ×") -> str:
+    """The median, with the lowest and the highest."""
+    return f"{statistics.median(values):.2f}{unit} ({min(values):.2f} to {max(values):.2f})"
 
 
 def table(figures: list[Figure]) -> str:
@@ -70,7 +86,6 @@ def table(figures: list[Figure]) -> str:
         mark = "" if figure.holds else " **missed**"
         lines.append(
             f"| {figure.case} | {figure.raw:,.1f} {figure.unit} | {figure.ours:,.1f} {figure.unit} "
-            f"| {figure.ratio:.2f} × ({min(figure.ratios):.2f} to {max(figure.ratios):.2f}) "
-            f"| {limit}{mark} |"
+            f"| {spread(figure.ratios)} | {limit}{mark} |"
         )
     return "\n".join(lines)

@@ -2,12 +2,15 @@
 
 A test listens in (`calls`), lets something happen just before a hook (`before`), or
 answers in the other's place (`instead`). `RequiredOnly` shows the core no optional
-hook at all, so that the core has to compose them.
+hook at all, so that the core has to compose them. The classes are for synchronous
+backends; `relay_over` has the same for asynchronous ones.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from inspect import isawaitable
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -31,7 +34,7 @@ WRITE_HOOKS: Final = frozenset(
 
 
 class RequiredOnly:
-    """The required hooks of a synchronous backend, and none of the optional ones.
+    """The required hooks of a backend, and none of the optional ones.
 
     :ivar calls: the hooks that were called, in their order.
     :ivar before: by hook, what is to happen just before the next call of it, once.
@@ -56,7 +59,8 @@ class RequiredOnly:
         return [hook for hook in self.calls if hook in WRITE_HOOKS]
 
     def ask(self, hook: str, *args: Any) -> Any:
-        """The backend's own answer, past everything that a test has set up here."""
+        """The backend's own answer, past everything that a test has set up here; of an
+        asynchronous backend it is awaitable."""
         return getattr(self.backend, hook)(*args)
 
     def _pass(self, hook: str, *args: Any) -> Any:
@@ -80,6 +84,7 @@ class RequiredOnly:
             spec_version=info.spec_version,
             capabilities=frozenset(info.capabilities) - lacks,
             inline=frozenset(info.inline) & hooks,
+            asynchronous=info.asynchronous,
         )
 
     @hookimpl
@@ -160,11 +165,32 @@ class BindingRelay(Relay):
 
     @hookimpl
     def bound(self, transaction: Any, ended: Callable[[bool], None]) -> object:
-        inside = BindingRelay(self._pass("bound", transaction, ended))
+        inside = type(self)(self._pass("bound", transaction, ended))
         inside.calls, inside.before, inside.instead = self.calls, self.before, self.instead
         return inside
 
 
-def relay_over(backend: object) -> Relay:
-    """The relay that shows every hook which the backend has."""
-    return BindingRelay(backend) if hasattr(backend, "bound") else Relay(backend)
+@functools.cache
+def _asynchronous(kind: type[RequiredOnly]) -> type[RequiredOnly]:
+    """The same with coroutine functions as hooks, but for `info` and `bound`."""
+    hooks = [name for name in REQUIRED_HOOKS | OPTIONAL_HOOKS if hasattr(kind, name)]
+    methods = {name: _awaiting(getattr(kind, name)) for name in hooks if name != "info"}
+    return type(f"Async{kind.__name__}", (kind,), methods)
+
+
+def _awaiting(hook: Callable[..., Any]) -> Callable[..., Any]:
+    # With the name, the arguments and the mark of the hook itself.
+    @functools.wraps(hook)
+    async def awaiting(self: RequiredOnly, *args: Any) -> Any:
+        answer = self._pass(hook.__name__, *args)
+        return await answer if isawaitable(answer) else answer
+
+    return awaiting
+
+
+def relay_over(backend: object, *, required_only: bool = False) -> RequiredOnly:
+    """The relay that shows every hook which the backend has, or the required ones alone."""
+    shown = BindingRelay if hasattr(backend, "bound") else Relay
+    kind = RequiredOnly if required_only else shown
+    info = cast(BackendInfo, cast(Any, backend).info())
+    return (_asynchronous(kind) if info.asynchronous else kind)(backend)

@@ -5,6 +5,9 @@
 - `console` blocks run in one shell for each document: lines after `$ ` are
   commands, the others are what they write.
 - `sh` blocks are not run, but every nox session and extra in them exists.
+- `sql` blocks run in a transaction that is rolled back.
+
+On the page of a server its example URL stands for a new database on a real one.
 
 In expected output `…` stands for anything on its line, and blanks are compared as one.
 """
@@ -19,22 +22,51 @@ import threading
 import tomllib
 import uuid
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from io import StringIO
 from pathlib import Path
+from typing import NamedTuple
 
+import psycopg
 import pytest
+from pymongo import MongoClient
 from sqlalchemy import Engine
 from sybil import Example
 from sybil.document import Document
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.myst import CodeBlockParser
 
+import shared_servers
 from coatcheck import SessionManager
+from shared_servers import mongodb_database, postgresql_database, with_options
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+class Database(NamedTuple):
+    """A new one, and what its page calls it."""
+
+    url: str
+    example: str
+
+
+@contextmanager
+def on_postgresql() -> Iterator[Database]:
+    with postgresql_database(shared_servers.postgresql()) as url:
+        yield Database(url, "postgresql://app@db.example/app")
+
+
+@contextmanager
+def on_mongodb() -> Iterator[Database]:
+    with mongodb_database(shared_servers.quick_replica_set()) as url:
+        # Both have a query, so that options may follow.
+        example = "mongodb://db1.example,db2.example/app?replicaSet=rs0"
+        yield Database(with_options(url, appname="docs"), example)
+
+
+SERVERS = {"postgresql.md": on_postgresql, "mongodb.md": on_mongodb}
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
@@ -44,8 +76,22 @@ def test_every_block_of_a_document_does_what_it_shows(
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.upper().startswith("COATCHECK_")]:
         monkeypatch.delenv(name)
-    blocks = Blocks()
-    document = Document.parse(str(path), *blocks.parsers())
+    text = path.read_text()
+    with SERVERS.get(path.name, nullcontext)() as database:
+        if database is not None:
+            # Without the scheme, in which the driver is named.
+            example, address = (url.partition("//")[2] for url in reversed(database))
+            assert example in text
+            text = text.replace(example, address)
+        run(Document(text, str(path)), database)
+
+
+def run(document: Document, database: Database | None) -> None:
+    """All of its blocks, in their order."""
+    blocks = Blocks(database)
+    for parser in blocks.parsers():
+        for region in parser(document):
+            document.add(region)
     try:
         for example in document.examples():
             example.evaluate()
@@ -57,7 +103,8 @@ def test_every_block_of_a_document_does_what_it_shows(
 class Blocks:
     """Evaluates the blocks of one document, one after another."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database | None) -> None:
+        self._database = database
         self._python = PythonEvaluator()
         self._printed = ""
         self._shell: Shell | None = None
@@ -67,6 +114,7 @@ class Blocks:
         yield CodeBlockParser("output", self.output)
         yield CodeBlockParser("console", self.console)
         yield CodeBlockParser("sh", self.sh)
+        yield CodeBlockParser("sql", self.sql)
 
     def python(self, example: Example) -> None:
         self.require_all_shown(f"line {example.line}")
@@ -99,6 +147,18 @@ class Blocks:
             unknown += [extra for extra in extras.split(",") if extra not in known]
         return f"unknown: {unknown}" if unknown else ""
 
+    def sql(self, example: Example) -> None:
+        """With the role that it speaks of, if it gives rights to one that is there."""
+        assert self._database is not None
+        with psycopg.connect(self._database.url) as connection:
+            connection.execute("SAVEPOINT before")
+            try:
+                connection.execute("CREATE ROLE app")
+            except psycopg.errors.DuplicateObject:
+                connection.execute("ROLLBACK TO before")
+            connection.execute(example.parsed)
+            connection.rollback()
+
     def require_all_shown(self, where: str) -> None:
         assert not self._printed, f"printed before {where}, and not shown: {self._printed}"
 
@@ -107,7 +167,7 @@ class Blocks:
         if self._shell is not None:
             self._shell.close()
         for value in list(document.namespace.values()):
-            if isinstance(value, SessionManager):
+            if isinstance(value, (SessionManager, MongoClient)):
                 value.close()
             elif isinstance(value, Engine):
                 value.dispose()

@@ -1,18 +1,18 @@
-"""The stages on which the laws are tried, and the table of what was tried."""
+"""The stages on which the laws are tried."""
 
 from __future__ import annotations
 
 import functools
-from collections import Counter
+import math
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
+from types import ModuleType
 
 import pytest
 
 from coatcheck._credentials import peppers
-from coatcheck_conformance.laws import LAWS
-from stages import SUBJECTS, Stage, Subject
+from stages import EXAMPLES, LEAST, SUBJECTS, Stage, Subject
+from zoo import tests_of
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,42 +45,17 @@ def stage(request: pytest.FixtureRequest, _stages: dict[Subject, Stage]) -> Iter
     """An empty stage of each correct kind. It is kept, since preparing a store takes time."""
     stage = _stages[request.param]
     stage.clear()
+    stage.wanted = _share(request.module, stage.subject)
     before = stage.examples
     yield stage
     number = request.module.__name__.rpartition("test_law_")[2][:2]
     request.node.user_properties.append(
-        ("examples", (number, str(stage.subject), stage.examples - before))
+        ("examples", (number, stage.subject.backend, stage.examples - before))
     )
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """How many examples of each law were tried on each kind of stage."""
-    # What a fixture notes at its end is in the report of the teardown, with all the rest.
-    reports = [report for report in terminalreporter.stats.get("", []) if report.when == "teardown"]
-    told = [item for report in reports for item in report.user_properties]
-    examples: Counter[tuple[str, str]] = Counter()
-    for name, value in told:
-        if name == "examples":
-            law, subject, number = value
-            examples[law, subject] += number
-    if examples:
-        subjects = [str(subject) for subject in SUBJECTS]
-        terminalreporter.section("examples of each law")
-        terminalreporter.write_line(" " * 36 + "".join(f"{subject:>28}" for subject in subjects))
-        for law in sorted({law for law, _ in examples}):
-            title = str(LAWS[int(law)]) if law.isdigit() else "field rules and interplay"
-            cells = "".join(f"{examples[law, subject]:>28}" for subject in subjects)
-            terminalreporter.write_line(f"{title:<36}{cells}")
-    _write_tables(terminalreporter, [value for name, value in told if name == "table"])
-
-
-def _write_tables(terminalreporter: Any, told: list[Any]) -> None:
-    """Counts by kind, a column for each subject. A table: title, subject, counts by kind."""
-    titles = list(dict.fromkeys(title for title, _, _ in told))
-    for title in titles:
-        columns = {subject: counts for other, subject, counts in told if other == title}
-        terminalreporter.section(title)
-        terminalreporter.write_line(" " * 38 + "".join(f"{name:>16}" for name in columns))
-        for kind in dict.fromkeys(kind for counts in columns.values() for kind in counts):
-            cells = "".join(f"{counts.get(kind, 0):>16}" for counts in columns.values())
-            terminalreporter.write_line(f"{kind:<38}{cells}")
+def _share(module: ModuleType, subject: Subject) -> int:
+    """What is wanted of each test, so that those of a law do enough under all managers together."""
+    kinds = sum(other.backend == subject.backend for other in SUBJECTS)
+    tests = len(tests_of(vars(module))) if "test_law_" in module.__name__ else EXAMPLES
+    return max(LEAST, math.ceil(EXAMPLES / tests / kinds))

@@ -21,7 +21,7 @@ from coatcheck import BackendInfo, Changes, Record, SessionRef, Where
 from coatcheck_backends.memory import MemoryBackend
 from coatcheck_conformance.clock import MILLISECOND
 from coatcheck_conformance.histories import NotLinearizable, Recorder, check_linearizable
-from stages import Stage, Subject, open_sqlite
+from stages import SUBJECTS, Stage, Subject
 from together import raw
 
 OPERATIONS = 10_000
@@ -184,8 +184,7 @@ class GivingWay(MemoryBackend):
 CONCURRENT = (
     Subject("memory, sync", lambda _: GivingWay()),
     Subject("memory, async", lambda _: off_the_loop(MemoryBackend)(), asynchronous=True),
-    Subject("sqlite, sync", open_sqlite, shared=True),
-    Subject("sqlite, async", open_sqlite, shared=True, asynchronous=True),
+    *(each for each in SUBJECTS if each.backend in ("sqlite", "postgresql", "mongodb")),
 )
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.orm import Session
 
+from callers import Transaction, transaction_on
 from coatcheck import Unsupported
 from coatcheck_conformance.faces import BlockingManager
-from stages import PEPPERS, Stage, for_all, sqlite_url
+from stages import PEPPERS, Stage, for_all
 from telling import Recorder
 from zoo import Broken, breaking
 
@@ -23,27 +21,6 @@ CALLS = st.tuples(
 )
 SAVEPOINTS = st.tuples(st.sampled_from(("release", "roll back")), st.lists(CALLS, max_size=3))
 STEPS = st.lists(CALLS | SAVEPOINTS, min_size=1, max_size=6)
-
-
-def _engine(stage: Stage) -> Engine:
-    def make() -> Engine:
-        engine = create_engine(sqlite_url(stage.directory))
-        stage.at_close(engine.dispose)
-        return engine
-
-    return stage.remembered("engine", make)
-
-
-@contextmanager
-def _transaction(engine: Engine, kind: str):
-    """A connection in a transaction, or a session; closed without a commit of its own."""
-    if kind == "session":
-        with Session(engine) as session:
-            yield session
-    else:
-        with engine.connect() as connection, connection.begin():
-            yield connection
-        # The caller has ended it by then.
 
 
 class Inside:
@@ -103,8 +80,7 @@ class Inside:
 
 def test_a_transaction_is_seen_inside_and_appears_whole_or_not_at_all(stage: Stage) -> None:
     if "transactions" not in stage.relay.info().capabilities:
-        with pytest.raises(Unsupported, match="transactions"):
-            stage.manager().within(object())
+        _is_refused(stage)
         return
 
     @for_all(stage, kind=st.sampled_from(("session", "connection")), steps=STEPS,
@@ -118,46 +94,61 @@ def test_a_transaction_is_seen_inside_and_appears_whole_or_not_at_all(stage: Sta
         before = {each.session.id: each.session.scopes for each in issued}
         recorder.told.clear()
         rolled_back = False
-        with _transaction(_engine(stage), kind) as transaction:
-            bound = sessions.within(transaction)
+        with transaction_on(stage, kind) as transaction:
+            bound = sessions.within(transaction.handle)
             face = BlockingManager(bound, stage.runner) if stage.subject.asynchronous else bound
             inside = Inside(stage, sessions, face, issued)
             inside.check()
             for name, argument in steps:
-                if name not in ("release", "roll back"):
-                    inside.do(name, argument)
-                    continue
-                saved = dict(inside.scopes), list(inside.told)
-                savepoint = transaction.begin_nested()
-                for call in argument:
-                    inside.do(*call)
-                if name == "release":
-                    savepoint.commit()
+                if name in ("release", "roll back"):
+                    rolled_back |= _within_savepoint(inside, transaction, name, argument)
                 else:
-                    savepoint.rollback()
-                    rolled_back = rolled_back or len(inside.told) > len(saved[1])
-                    inside.scopes, inside.told = saved
-                inside.check()
+                    inside.do(name, argument)
             outside = {session.id: session.scopes for session in sessions.find()}
             assert outside == before, "nothing of it is seen outside"
             assert recorder.told == [], "nobody is told before the end"
-            if kind == "session":
-                transaction.commit() if commit else transaction.rollback()
-            else:
-                transaction.get_transaction().commit() if commit else (
-                    transaction.get_transaction().rollback()
-                )
+            transaction.commit() if commit else transaction.rollback()
         after = {session.id: session.scopes for session in sessions.find()}
         assert after == (inside.scopes if commit else before)
-        if kind == "session":
+        if transaction.tells:
             assert recorder.told == (inside.told if commit else [])
             face.committed()
             assert recorder.told == (inside.told if commit else []), "told once"
         else:
-            assert recorder.told == [], "of a connection nobody can know"
+            assert recorder.told == [], "of its end nobody can know"
             if commit and not rolled_back:
                 face.committed()
                 assert recorder.told == inside.told
+
+
+def _within_savepoint(
+    inside: Inside, transaction: Transaction, end: str, calls: list[tuple[str, int]]
+) -> bool:
+    """Whether something to tell was rolled back."""
+    saved = dict(inside.scopes), list(inside.told)
+    savepoint = transaction.savepoint() if transaction.savepoint else None
+    for call in calls:
+        inside.do(*call)
+    if savepoint is None:
+        return False
+    if end == "release":
+        savepoint.commit()
+        dropped = False
+    else:
+        savepoint.rollback()
+        dropped = len(inside.told) > len(saved[1])
+        inside.scopes, inside.told = saved
+    inside.check()
+    return dropped
+
+
+def _is_refused(stage: Stage) -> None:
+    """A backend that declares no transactions takes none, whatever it is."""
+
+    @for_all(stage, transaction=st.none() | st.text() | st.integers() | st.builds(object))
+    def check(transaction: object) -> None:
+        with pytest.raises(Unsupported, match="transactions"):
+            stage.manager().within(transaction)
 
 
 @pytest.mark.parametrize("broken", breaking(17), ids=str)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
@@ -170,10 +170,9 @@ def test_both_managers_give_the_same_answers_and_tell_the_same(stage: Stage) -> 
 def _counterpart(stage: Stage) -> Stage:
     directory = stage.directory / "counterpart"
     directory.mkdir()
-    subject = replace(stage.subject, asynchronous=not stage.subject.asynchronous)
-    counterpart = Stage(subject, directory)
-    stage.at_close(counterpart.close)
-    return counterpart
+    rooms = ExitStack()
+    stage.at_close(rooms.close)
+    return rooms.enter_context(stage.subject.counterpart().stage_as_it_is(directory))
 
 
 @pytest.mark.parametrize("broken", breaking(19), ids=str)

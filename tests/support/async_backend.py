@@ -12,8 +12,8 @@ from plain_backend import PlainBackend
 class AsyncBackend:
     """Every required hook of `PlainBackend`, after it let other tasks have a turn."""
 
-    def __init__(self) -> None:
-        self.store = PlainBackend()
+    def __init__(self, store: PlainBackend | None = None) -> None:
+        self.store = store or PlainBackend()
         self.closed = 0
 
     @hookimpl

@@ -11,7 +11,7 @@ from coatcheck import Changes, Record, SessionRef, Where
 from coatcheck._flows import validate
 from coatcheck._managers import transactions
 from coatcheck_backends.memory import MemoryBackend
-from stages import open_sqlite
+from stores import open_sqlite
 from zoo import broken_core, broken_store, broken_subject
 
 _validate = validate.validate

@@ -1,4 +1,4 @@
-"""A disk that can be filled up: a tmpfs of one megabyte, or SQLite's own limit on pages."""
+"""A disk that can be filled up: a small tmpfs, or SQLite's own limit on pages."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ class PageLimit:
 
 
 @contextmanager
-def small_tmpfs(directory: Path) -> Iterator[Disk | None]:
-    """A tmpfs mounted over the directory, or `None` where that is not allowed."""
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "coatcheck-test", str(directory)]
+def small_tmpfs(directory: Path, size: int = SIZE) -> Iterator[Disk | None]:
+    """A tmpfs of so many bytes mounted over the directory, or `None` where that is not allowed."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "coatcheck-test", str(directory)]
     try:
         mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:

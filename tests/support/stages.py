@@ -11,8 +11,8 @@ import os
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,15 +23,20 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
-from coatcheck import AsyncSessionManager, CoatcheckError, Record, Secret, SessionManager, Where
+import stores
+from async_backend import AsyncBackend
+from coatcheck import AsyncSessionManager, CoatcheckError, Record, SessionManager, Where
 from coatcheck_backends.memory import MemoryBackend
 from coatcheck_conformance.clock import Clock
 from coatcheck_conformance.faces import BlockingManager
-from coatcheck_conformance.relay import RequiredOnly, relay_over
+from coatcheck_conformance.relay import relay_over
+from plain_backend import PlainBackend
 
 PEPPERS = tuple(f"pepper number {n}, long enough to be one of the good ones" for n in range(6))
 EXAMPLES = int(os.environ.get("COATCHECK_EXAMPLES", "100"))
-"""Examples of each law on each backend and manager; more for a thorough run."""
+"""Examples of each law on each backend; more for a thorough run."""
+LEAST = 10
+"""Examples of each test of a law on each backend under each manager."""
 
 
 FAILURES = (AssertionError, pytest.fail.Exception, CoatcheckError)
@@ -43,6 +48,8 @@ class Subject:
     """A kind of backend under one of the managers, correct or broken.
 
     :param open_backend: a new backend, given an empty directory.
+    :param open_sync: if that one is asynchronous, a synchronous one over the same sessions.
+    :param placed: what a directory needs before a backend is opened, such as a database.
     :param shared: a second backend over the same directory reaches the same sessions.
     :param patches: dotted names in the core, and what stands there instead.
     :param budget: how many examples a law gets to reject it; `None` for a correct one.
@@ -50,6 +57,8 @@ class Subject:
 
     name: str
     open_backend: Callable[[Path], object] = lambda _: MemoryBackend()
+    open_sync: Callable[[Path], object] | None = None
+    placed: stores.Place = lambda _: nullcontext()
     asynchronous: bool = False
     required_only: bool = False
     shared: bool = False
@@ -59,6 +68,11 @@ class Subject:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def backend(self) -> str:
+        """The backend's name, which subjects under several managers share."""
+        return self.name.partition(",")[0]
+
     @contextmanager
     def stage(self, directory: Path) -> Iterator[Stage]:
         """Open the backend and the core as this subject has them."""
@@ -66,9 +80,19 @@ class Subject:
             for target, replacement in self.patches:
                 for place, name in _places(target):
                     stack.enter_context(patch.object(place, name, replacement))
-            stage = Stage(self, directory)
-            stack.callback(stage.close)
+            yield stack.enter_context(self.stage_as_it_is(directory))
+
+    @contextmanager
+    def stage_as_it_is(self, directory: Path) -> Iterator[Stage]:
+        """The same without a change of the core."""
+        with self.placed(directory), closing(Stage(self, directory)) as stage:
             yield stage
+
+    def counterpart(self) -> Subject:
+        """The same kind of backend under the other manager."""
+        opener = self.open_sync or self.open_backend
+        other = not self.asynchronous
+        return replace(self, asynchronous=other, open_backend=opener, open_sync=None)
 
 
 def _places(target: str) -> list[tuple[object, str]]:
@@ -83,26 +107,40 @@ def _places(target: str) -> list[tuple[object, str]]:
     return [(m, key) for m in modules for key, value in vars(m).items() if value is original]
 
 
-def open_sqlite(directory: Path) -> object:
-    """A backend over a real file."""
-    from coatcheck_backends import sqlite
-
-    return sqlite.open_backend(Secret(sqlite_url(directory)))
-
-
-def sqlite_url(directory: Path) -> str:
-    return f"sqlite:///{directory / 'sessions.db'}"
+def _subjects(backend: str, *kinds: dict[str, Any]) -> tuple[Subject, ...]:
+    """A backend under the synchronous manager and under the asynchronous one."""
+    faces = ("sync", "async", "asyncpg")
+    return tuple(
+        Subject(f"{backend}, {face}", **options, asynchronous=face != "sync")
+        for face, options in zip(faces, kinds, strict=False)
+    )
 
 
-SUBJECTS = tuple(
-    Subject(f"{name}, {'async' if asynchronous else 'sync'}", **options, asynchronous=asynchronous)
-    for name, options in {
-        "memory": {},
-        "required hooks only": {"required_only": True},
-        "sqlite": {"open_backend": open_sqlite, "shared": True},
-    }.items()
-    for asynchronous in (False, True)
-)
+_POSTGRESQL: dict[str, Any] = {"placed": stores.on_postgresql, "shared": True}
+_MONGODB: dict[str, Any] = {"placed": stores.on_mongodb, "shared": True}
+SUBJECTS = (
+    *_subjects("memory", {}, {}),
+    *_subjects(
+        "required hooks only",
+        {"required_only": True},
+        {"required_only": True, "open_backend": stores.open_async_plain,
+         "open_sync": stores.open_plain, "shared": True},
+    ),
+    *_subjects("sqlite", *[{"open_backend": stores.open_sqlite, "shared": True}] * 2),
+    *_subjects(
+        "postgresql",
+        {**_POSTGRESQL, "open_backend": stores.open_postgresql},
+        {**_POSTGRESQL, "open_backend": stores.open_async_postgresql,
+         "open_sync": stores.open_postgresql},
+        {**_POSTGRESQL, "open_backend": stores.open_asyncpg, "open_sync": stores.open_postgresql},
+    ),
+    *_subjects(
+        "mongodb",
+        {**_MONGODB, "open_backend": stores.open_mongodb},
+        {**_MONGODB, "open_backend": stores.open_async_mongodb, "open_sync": stores.open_mongodb},
+    ),
+)  # fmt: skip
+BACKENDS = tuple(dict.fromkeys(subject.backend for subject in SUBJECTS))
 
 
 @dataclass
@@ -112,6 +150,8 @@ class Stage:
     subject: Subject
     directory: Path
     clock: Clock = field(default_factory=Clock)
+    wanted: int = EXAMPLES
+    """Examples of each property, on a correct subject."""
     examples: int = 0
     """How many examples were tried to the end."""
     rejected: BaseException | None = None
@@ -119,12 +159,16 @@ class Stage:
 
     def __post_init__(self) -> None:
         self.backend = self.subject.open_backend(self.directory)
-        cover = RequiredOnly if self.subject.required_only else relay_over
-        self.relay: RequiredOnly = cover(self.backend)
+        self.relay = relay_over(self.backend, required_only=self.subject.required_only)
+        self._waits = self.backend.info().asynchronous
         self._managers: dict[tuple[tuple[str, Any], ...], Any] = {}
         self._remembered: dict[str, Any] = {}
         self._rooms = ExitStack()
-        self.manager()
+        try:
+            self.manager()
+        except BaseException:
+            self.close()
+            raise
 
     @cached_property
     def runner(self) -> asyncio.Runner:
@@ -159,15 +203,29 @@ class Stage:
     def elsewhere(self) -> SessionManager:
         """A manager as another process would have it; without a relay, and synchronous, so
         that it can be used while a call of another manager is under way."""
-        shared = self.subject.shared
-        backend = self.subject.open_backend(self.directory) if shared else self.backend
-        manager = SessionManager(backend, pepper=PEPPERS[0], clock=self.clock)
+        manager = SessionManager(self._beside, pepper=PEPPERS[0], clock=self.clock)
         self._rooms.callback(manager.close)
         return manager
 
+    @cached_property
+    def _beside(self) -> Any:
+        """A synchronous backend that reaches the same sessions."""
+        opener = self.subject.open_sync or self.subject.open_backend
+        return opener(self.directory) if self.subject.shared else self.backend
+
     def ask(self, hook: str, *args: Any) -> Any:
-        """A hook of the backend itself, past core and relay."""
-        return getattr(self.backend, hook)(*args)
+        """A hook of the backend itself, past core and relay.
+
+        While the loop is busy with a call, the synchronous backend stands in for an
+        asynchronous one.
+        """
+        if not self._waits:
+            return getattr(self.backend, hook)(*args)
+        loop = self.runner.get_loop()
+        if loop.is_running():
+            assert self.elsewhere, "it is prepared"
+            return getattr(self._beside, hook)(*args)
+        return loop.run_until_complete(getattr(self.backend, hook)(*args))
 
     def record(self, session_id: UUID) -> Record | None:
         """The stored row, behind the manager's back."""
@@ -186,10 +244,13 @@ class Stage:
         """No sessions, the clock at its start, nothing set up in the relay."""
         self.relay.reset()
         self.clock.reset()
-        if isinstance(self.backend, MemoryBackend):
-            self.backend._records.clear()  # even where its own hooks are broken
-        else:
-            self.ask("delete_where", Where(), frozenset[UUID]())
+        match self.backend:
+            case MemoryBackend():
+                self.backend._records.clear()  # even where its own hooks are broken
+            case AsyncBackend(store=PlainBackend(rows=rows)) | PlainBackend(rows=rows):
+                rows.clear()
+            case _:
+                self.ask("delete_where", Where(), frozenset[UUID]())
 
     def at_close(self, action: Callable[[], object]) -> None:
         """Do this before the managers are closed."""
@@ -205,7 +266,7 @@ class Stage:
         the same, and no time spent on making them smaller."""
         common = settings(
             deadline=None,
-            max_examples=EXAMPLES,
+            max_examples=self.wanted,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
         if self.subject.budget is None:
@@ -245,7 +306,7 @@ def for_all(stage: Stage, **strategies: Any) -> Callable[[Callable[..., None]], 
         stage.budget(given(**strategies)(example))()
         if stage.subject.budget is None:
             tried = stage.examples - before
-            assert tried >= EXAMPLES, f"only {tried} examples: the strategies give no more"
+            assert tried >= stage.wanted, f"only {tried} examples: the strategies give no more"
 
     return run
 

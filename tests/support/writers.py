@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import importlib
 import multiprocessing
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from coatcheck import Secret, SessionManager
+from coatcheck import AsyncSessionManager, Secret, SessionManager
 from coatcheck._credentials import peppers
 from coatcheck_conformance.clock import Clock
-from coatcheck_conformance.relay import relay_over
+from coatcheck_conformance.faces import BlockingManager
+from coatcheck_conformance.relay import RequiredOnly, relay_over
 from stages import PEPPERS
 
 Step = tuple[str, int]
@@ -29,9 +33,7 @@ def write(
     acknowledgements: Connection,
 ) -> None:
     """Do every step, and send what it gave as soon as the manager has acknowledged it."""
-    with SessionManager(
-        relay_over(open_backend(directory)), pepper=PEPPERS[0], clock=Clock()
-    ) as sessions:
+    with _manager(relay_over(open_backend(directory))) as sessions:
         ids: list[Any] = []
         for step, number in steps:
             if step == "issue":
@@ -47,6 +49,20 @@ def write(
             acknowledgements.send(step)
         acknowledgements.send("done")
         acknowledgements.recv()  # to be killed before anything is closed in an orderly way
+
+
+@contextmanager
+def _manager(backend: RequiredOnly) -> Iterator[Any]:
+    options: dict[str, Any] = {"pepper": PEPPERS[0], "clock": Clock()}
+    if not backend.info().asynchronous:
+        with SessionManager(backend, **options) as sessions:
+            yield sessions
+        return
+    with asyncio.Runner() as runner:
+        face = BlockingManager(AsyncSessionManager(backend, **options), runner)
+        face.start()
+        yield face
+        face.close()
 
 
 def killed_after(
@@ -96,3 +112,8 @@ if _MARK in os.environ:
     peppers._stretch = lambda phrase: cached(phrase.reveal())
     # Nor does it import anything: this opens a store in memory, for what that imports.
     SessionManager.open("sqlite://", pepper=PEPPERS[0]).close()
+    for name in ("postgresql", "mongodb"):
+        importlib.import_module(f"coatcheck_backends.{name}.backend")
+        importlib.import_module(f"coatcheck_backends.{name}.asynchronous")
+    for driver in ("asyncpg", "psycopg", "pymongo"):
+        importlib.import_module(driver)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from stages import FAILURES, Subject
 
 BUDGET = 100
 """Examples in which each must be found out."""
+FEW = 20
+"""Examples that all tests of the law try first: the right one finds most animals in these."""
 
 _FILES = (
     "broken_values",
@@ -46,21 +49,26 @@ class Broken:
 
         Anything but a failed assertion or one of coatcheck's errors is an error of the tests.
         """
-        laws = [
-            test
-            for name, test in tests.items()
-            if name.startswith("test_") and list(inspect.signature(test).parameters) == ["stage"]
-        ]
-        assert laws, "there is a test of the law"
-        for number, law in enumerate(laws):
-            place = directory / str(number)
+        for budget, law in itertools.product((FEW, BUDGET), tests_of(tests)):
+            place = directory / f"{law.__name__} {budget}"
             place.mkdir()
-            with self.subject.stage(place) as stage:
+            with replace(self.subject, budget=budget).stage(place) as stage:
                 try:
                     law(stage)
                 except (*FAILURES, HypothesisException) as error:
                     return stage.rejected or error
         return None
+
+
+def tests_of(names: Mapping[str, Any]) -> list[Callable[..., None]]:
+    """The tests of a law in its module: those that take a stage and nothing else."""
+    tests = [
+        test
+        for name, test in names.items()
+        if name.startswith("test_") and list(inspect.signature(test).parameters) == ["stage"]
+    ]
+    assert tests, "there is a test of the law"
+    return tests
 
 
 ZOO: list[Broken] = []

@@ -21,6 +21,7 @@ from .location import Driver, Location
 FAILURES: tuple[type[Exception], ...] = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
     Expired,
 )
@@ -73,10 +74,15 @@ class AsyncpgLink:
 
     async def run(self, sql: str, parameters: tuple[object, ...]) -> Result:
         """Run one statement, which is a transaction of its own. Raises asyncpg's errors."""
-        statement = self._statements.get(sql)
-        if statement is None:
-            statement = self._statements[sql] = await self._connection.prepare(sql)
-        rows = await statement.fetch(*parameters)
+        try:
+            statement = self._statements.get(sql)
+            if statement is None:
+                statement = self._statements[sql] = await self._connection.prepare(sql)
+            rows = await statement.fetch(*parameters)
+        except asyncpg.InternalClientError:
+            # The server has said that it ends the connection, and its end is yet to come.
+            self._connection.terminate()
+            raise
         self._used = monotonic()
         return Result(rows, changed(statement))
 

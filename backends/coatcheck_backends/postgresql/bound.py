@@ -84,8 +84,7 @@ def driver_connection(connection: Connection) -> psycopg.Connection[Any]:
         )
     if driver.autocommit:
         raise InvalidInput("transaction: its connection commits each statement by itself")
-    caller: psycopg.Connection[Any] = driver
-    return caller
+    return driver  # pyright: ignore[reportUnknownVariableType]
 
 
 def _identity(connection: Connection) -> Identity:

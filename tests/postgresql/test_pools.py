@@ -1,0 +1,366 @@
+"""Connections: shared by threads and tasks, used up, cut, and whole after a cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from coatcheck import (
+    AsyncSessionManager,
+    BackendError,
+    BackendUnavailable,
+    OutcomeUnknown,
+)
+from postgresql_places import Place
+from proxies import proxy_to
+from shared_servers import with_options
+from sqlite_files import failing, reads_of, twenty_operations, within, writes_of
+
+THREADS = 32
+HASTY = timedelta(seconds=0.4)
+
+
+def all_at_once(work: Callable[[int], Any], number: int = THREADS) -> list[Any]:
+    """What each of so many threads got, having begun together."""
+    answers: list[Any] = [None] * number
+    start = threading.Barrier(number)
+
+    def run(n: int) -> None:
+        start.wait()
+        try:
+            answers[n] = work(n)
+        except BaseException as error:  # noqa: BLE001 - raised below
+            answers[n] = error
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+        assert not thread.is_alive(), "a call never ended"
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer
+    return answers
+
+
+def test_each_thread_gets_its_own_users_session(place: Place) -> None:
+    sessions = place.open()
+    issued = [sessions.issue(f"user {n}", method="password") for n in range(THREADS)]
+
+    def work(n: int) -> bool:
+        return all(sessions.validate(issued[n].token).user_id == f"user {n}" for _ in range(20))
+
+    assert all(all_at_once(work))
+    assert 1 <= len(place.connections_of_ours()) <= 16
+
+
+def test_any_mix_of_calls_of_threads_on_four_sessions_ends(place: Place) -> None:
+    sessions = place.open("psycopg", {"pool_size": "4"})
+    issued = [sessions.issue(f"user {n % 2}", method="password") for n in range(4)]
+
+    def work(n: int) -> bool:
+        chance = random.Random(n)
+        for _ in range(10):
+            each = issued[chance.randrange(4)]
+            calls = _mixed(sessions, each, n)
+            calls[chance.randrange(len(calls))]()
+        return True
+
+    assert all(all_at_once(work))
+    twenty_operations(sessions)
+
+
+def _mixed(sessions: Any, each: Any, n: int) -> list[Callable[[], Any]]:
+    return [
+        lambda: sessions.validate(each.token),
+        lambda: sessions.update(each.session.id, scopes={str(n)}),
+        lambda: sessions.revoke(each.session.id),
+        lambda: sessions.get(each.session.id),
+        lambda: sessions.update_all(user_id="user 0", metadata={"n": n}),
+        lambda: sessions.revoke_all(user_id="user 1", keep={each.session.id}),
+        sessions.find,
+        sessions.purge,
+    ]
+
+
+def test_any_mix_of_calls_of_tasks_on_four_sessions_ends(place: Place, async_face: str) -> None:
+    async def work(sessions: AsyncSessionManager, issued: list[Any], n: int) -> None:
+        chance = random.Random(n)
+        for _ in range(10):
+            each = issued[chance.randrange(4)]
+            calls = _mixed(sessions, each, n)
+            await calls[chance.randrange(len(calls))]()
+
+    async def scenario() -> None:
+        async with place.manager(async_face, {"pool_size": "4"}) as sessions:
+            issued = [await sessions.issue(f"user {n % 2}", method="password") for n in range(4)]
+            await asyncio.gather(*[work(sessions, issued, n) for n in range(THREADS)])
+
+    asyncio.run(scenario())
+    assert len(place.connections_of_ours()) == 0
+
+
+def test_of_all_that_revoke_one_session_one_is_told_that_it_did(place: Place) -> None:
+    sessions, other = place.open(), place.open()
+    for _ in range(3):
+        session_id = sessions.issue("ann", method="password").session.id
+        told = all_at_once(lambda n, i=session_id: (sessions, other)[n % 2].revoke(i), 8)
+        assert sorted(told) == [False] * 7 + [True]
+
+
+class Taken:
+    """All connections of a pool in somebody's hands."""
+
+    def __init__(self, place: Place, face: str, backend: Any, size: int) -> None:
+        self._store = getattr(backend, "backend", backend)._store
+        self._run: Callable[[Any], Any] = (
+            (lambda link: link) if face == "psycopg" else place.runner.run
+        )
+        self._links = [self._run(self._store.take()) for _ in range(size)]
+
+    def give_back(self) -> None:
+        for link in self._links:
+            self._store._pool.give_back(link)
+
+
+def test_a_pool_that_is_used_up_is_unavailable_at_the_deadline_and_names_its_option(
+    place: Place, face: str
+) -> None:
+    backend = place.backend(face, pool_size="2")
+    sessions = place.over(backend, face, deadline=HASTY)
+    issued = sessions.issue("ann", method="password")
+    taken = Taken(place, face, backend, 2)
+    calls = {**reads_of(sessions, issued.session.id, issued.token),
+             "revoke": lambda: sessions.revoke(issued.session.id)}  # fmt: skip
+    for name in ("validate", "ping", "revoke"):
+        with failing(BackendUnavailable, HASTY) as raised:
+            calls[name]()
+        assert type(raised.value) is BackendUnavailable
+        assert "pool_size" in str(raised.value)
+    taken.give_back()
+    assert sessions.validate(issued.token)
+    twenty_operations(sessions)
+    assert len(place.connections_of_ours()) == 2
+
+
+def test_who_waits_for_a_connection_gets_the_first_that_is_free(place: Place, face: str) -> None:
+    backend = place.backend(face, pool_size="1")
+    sessions = place.over(backend, face)
+    issued = sessions.issue("ann", method="password")
+    taken = Taken(place, face, backend, 1)
+    if face == "psycopg":
+        threading.Timer(0.05, taken.give_back).start()
+    else:
+        place.runner.get_loop().call_later(0.05, taken.give_back)
+    with within(1):
+        assert sessions.validate(issued.token)
+
+
+COUNTS = range(1, 41)
+
+
+@pytest.mark.parametrize("call", ["issue", "validate", "update"])
+def test_a_call_that_is_cancelled_is_done_or_not_and_leaves_the_pool_whole(
+    place: Place, async_face: str, call: str
+) -> None:
+    """Cancelled after so many turns of the loop, for each number of them."""
+    finished: list[bool] = []
+
+    async def cancelled_after(sessions: AsyncSessionManager, turns: int) -> None:
+        issued = await sessions.issue("ann", method="password", scopes={"old"})
+        calls: dict[str, Callable[[], Any]] = {
+            "issue": lambda: sessions.issue(f"user {turns}", method="password"),
+            "validate": lambda: sessions.validate(issued.token),
+            "update": lambda: sessions.update(issued.session.id, scopes={"new"}),
+        }
+        task = asyncio.ensure_future(calls[call]())
+        for _ in range(turns):
+            await asyncio.sleep(0.0001 if turns > 10 else 0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        finished.append(not task.cancelled())
+        # With one connection, nothing works if that one is lost.
+        session = await sessions.validate(issued.token)
+        assert session
+        assert session.scopes in ({"old"}, {"new"})
+        if finished[-1] and call == "update":
+            assert session.scopes == {"new"}
+        assert await sessions.count(user_id=f"user {turns}") <= 1
+        await sessions.revoke(issued.session.id)
+
+    async def scenario() -> None:
+        async with place.manager(async_face, {"pool_size": "1"}) as sessions:
+            for turns in COUNTS:
+                await cancelled_after(sessions, turns)
+
+    asyncio.run(scenario())
+    assert not finished[0], "the first is cancelled before it is done"
+
+
+def test_who_waits_for_a_connection_can_be_cancelled(place: Place, async_face: str) -> None:
+    backend = place.backend(async_face, pool_size="1")
+    sessions = place.over(backend, async_face)
+    taken = Taken(place, async_face, backend, 1)
+
+    async def scenario() -> None:
+        waiting = [asyncio.ensure_future(sessions.manager.ping()) for _ in range(4)]
+        await asyncio.sleep(0.02)
+        waiting[0].cancel()
+        waiting[2].cancel()
+        await asyncio.sleep(0)
+        taken.give_back()
+        # Given to one who is cancelled in the same turn, it goes on to the next.
+        waiting[1].cancel()
+        await asyncio.wait(waiting, timeout=2)
+        assert [task.cancelled() for task in waiting[:3]] == [True] * 3
+        assert waiting[3].exception() is None
+
+    place.runner.run(scenario())
+    twenty_operations(sessions)
+
+
+def test_idle_connections_that_were_cut_cost_nobody_an_error(place: Place, face: str) -> None:
+    sessions = place.open(face)
+    issued = sessions.issue("ann", method="password")
+    session_id = issued.session.id
+    calls = {**reads_of(sessions, session_id, issued.token), **writes_of(sessions, session_id)}
+    for name, call in calls.items():
+        assert place.cut_all() >= 1, name
+        call()
+    twenty_operations(sessions)
+
+
+def test_many_idle_connections_that_were_cut_cost_nobody_an_error(place: Place) -> None:
+    sessions = place.open("psycopg", {"pool_size": "8"})
+    tokens = [sessions.issue(f"user {n}", method="password").token for n in range(8)]
+    all_at_once(lambda n: [sessions.validate(tokens[n]) for _ in range(20)], 8)
+    assert place.cut_all() >= 1
+    assert all(all_at_once(lambda n: bool(sessions.validate(tokens[n])), 8))
+
+
+def test_an_idle_connection_is_not_trusted_for_longer_than_was_said(
+    place: Place, face: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from coatcheck_backends.postgresql import async_asyncpg, async_psycopg, links
+
+    now = [1000.0]
+    for module in (links, async_psycopg, async_asyncpg):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    sessions = place.open(face, {"pool_idle": "5"})
+    sessions.ping()
+    first = place.connections_of_ours()
+    for span, again in ((4.0, True), (4.0, True), (6.0, False)):
+        now[0] += span
+        sessions.ping()
+        assert (place.connections_of_ours() == first) is again
+
+
+def test_a_read_whose_connection_is_cut_is_repeated_and_a_write_is_unknown(
+    place: Place, face: str
+) -> None:
+    with proxy_to(place.database) as proxy:
+        direct = place.open()
+        place.url = with_options(proxy.url, schema=place.schema, sslmode="disable")
+        sessions = place.open(face)
+        issued = sessions.issue("ann", method="password")
+        assert sessions.validate(issued.token)
+
+        def cut() -> None:
+            proxy.is_mute = False
+            proxy.cut()
+
+        proxy.is_mute = True
+        threading.Timer(0.1, cut).start()
+        assert sessions.validate(issued.token), "on a fresh connection"
+        sessions.update(issued.session.id, scopes={"warm"})
+        proxy.is_mute = True
+        threading.Timer(0.1, cut).start()
+        with pytest.raises(OutcomeUnknown) as raised:
+            sessions.update(issued.session.id, scopes={"new"})
+        assert "lost" in str(raised.value)
+        assert direct.get(issued.session.id).scopes in ({"new"}, {"warm"})
+        twenty_operations(sessions)
+
+
+def test_a_new_event_loop_is_fine_once_the_old_one_is_closed(place: Place, async_face: str) -> None:
+    sessions = place.manager(async_face)
+    tokens: list[str] = []
+
+    async def work(n: int) -> None:
+        if n == 0:
+            await sessions.start()
+        issued = await sessions.issue(f"user {n}", method="password")
+        tokens.append(issued.token)
+        assert all([await sessions.validate(token) for token in tokens])
+
+    for n in range(3):
+        asyncio.run(work(n))
+    asyncio.run(sessions.close())
+    assert place.connections_of_ours() == []
+
+
+def test_two_event_loops_at_once_need_two_managers(place: Place, async_face: str) -> None:
+    sessions = place.open(async_face)
+    sessions.ping()
+    with (
+        asyncio.Runner() as other,
+        pytest.raises(BackendError, match="event loop"),
+    ):
+        other.run(sessions.manager.ping())
+    sessions.ping()
+
+
+def test_a_server_whose_connections_are_used_up_is_unavailable(own_place: Place, face: str) -> None:
+    sessions = own_place.open(face)
+    issued = sessions.issue("ann", method="password")
+    own_place.new_role()
+    own_place.sql(f"GRANT USAGE ON SCHEMA {own_place.schema} TO role_of_{own_place.schema}")
+    taken: list[Any] = []
+    try:
+        with pytest.raises(psycopg.OperationalError, match=r"reserved|too many"):
+            while True:
+                taken.append(psycopg.connect(own_place.url.partition("?")[0]))
+        with failing(BackendUnavailable, timedelta(seconds=1)) as raised:
+            own_place.open(face, prepare=False, deadline=timedelta(seconds=1))
+        assert "max_connections" in str(raised.value)
+        assert sessions.validate(issued.token), "who has a connection goes on"
+    finally:
+        for connection in taken:
+            connection.close()
+    twenty_operations(sessions)
+
+
+def test_closing_while_others_call_ends_every_call(place: Place) -> None:
+    sessions = place.open("psycopg", {"pool_size": "3"})
+    token = sessions.issue("ann", method="password").token
+    answers: list[Any] = []
+
+    def work(n: int) -> None:
+        if n == 0:
+            sessions.close()
+            return
+        for _ in range(10):
+            try:
+                answers.append(bool(sessions.validate(token)))
+            except Exception as error:  # noqa: BLE001 - looked at below
+                answers.append(type(error).__name__)
+
+    all_at_once(work, 8)
+    assert set(answers) <= {True, "ManagerClosed", "BackendUnavailable"}
+    _until(lambda: place.connections_of_ours() == [])
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    with within(3):
+        while not is_so():
+            pass
