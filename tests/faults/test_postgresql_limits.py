@@ -201,6 +201,11 @@ def sign_in_until_full(sessions: SessionManager) -> None:
 
 def fill_the_log(url: str) -> None:
     """Until the server has no room for another file of it."""
-    with pytest.raises(psycopg.OperationalError), psycopg.connect(url, autocommit=True) as others:
-        for _ in range(10_000):
-            others.execute("SELECT pg_logical_emit_message(false, 'x', repeat('x', 100000))")
+    with psycopg.connect(url, autocommit=True) as others:
+
+        def write_without_end() -> None:
+            for _ in range(10_000):
+                others.execute("SELECT pg_logical_emit_message(false, 'x', repeat('x', 100000))")
+
+        with pytest.raises(psycopg.OperationalError):
+            write_without_end()

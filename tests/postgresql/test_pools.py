@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import threading
 from collections.abc import Callable
@@ -106,7 +107,7 @@ def test_any_mix_of_calls_of_tasks_on_four_sessions_ends(place: Place, async_fac
             await asyncio.gather(*[work(sessions, issued, n) for n in range(THREADS)])
 
     asyncio.run(scenario())
-    assert len(place.connections_of_ours()) == 0
+    _until(lambda: place.connections_of_ours() == [])
 
 
 def test_of_all_that_revoke_one_session_one_is_told_that_it_did(place: Place) -> None:
@@ -236,6 +237,8 @@ def test_idle_connections_that_were_cut_cost_nobody_an_error(place: Place, face:
     calls = {**reads_of(sessions, session_id, issued.token), **writes_of(sessions, session_id)}
     for name, call in calls.items():
         assert place.cut_all() >= 1, name
+        if face != "psycopg":
+            place.runner.run(asyncio.sleep(0.01))  # a loop at work hears of it
         call()
     twenty_operations(sessions)
 
@@ -292,6 +295,7 @@ def test_a_read_whose_connection_is_cut_is_repeated_and_a_write_is_unknown(
         twenty_operations(sessions)
 
 
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of asyncio, by asyncpg
 def test_a_new_event_loop_is_fine_once_the_old_one_is_closed(place: Place, async_face: str) -> None:
     sessions = place.manager(async_face)
     tokens: list[str] = []
@@ -306,7 +310,8 @@ def test_a_new_event_loop_is_fine_once_the_old_one_is_closed(place: Place, async
     for n in range(3):
         asyncio.run(work(n))
     asyncio.run(sessions.close())
-    assert place.connections_of_ours() == []
+    _until(lambda: place.connections_of_ours() == [])
+    gc.collect()  # so that asyncio warns in here
 
 
 def test_two_event_loops_at_once_need_two_managers(place: Place, async_face: str) -> None:
@@ -327,17 +332,22 @@ def test_a_server_whose_connections_are_used_up_is_unavailable(own_place: Place,
     own_place.sql(f"GRANT USAGE ON SCHEMA {own_place.schema} TO role_of_{own_place.schema}")
     taken: list[Any] = []
     try:
-        with pytest.raises(psycopg.OperationalError, match=r"reserved|too many"):
-            while True:
-                taken.append(psycopg.connect(own_place.url.partition("?")[0]))
+        _use_up(own_place.url.partition("?")[0], taken)
         with failing(BackendUnavailable, timedelta(seconds=1)) as raised:
             own_place.open(face, prepare=False, deadline=timedelta(seconds=1))
-        assert "max_connections" in str(raised.value)
+        # libpq does not say why it was refused.
+        assert ("max_connections" if face == "asyncpg" else "refused") in str(raised.value)
         assert sessions.validate(issued.token), "who has a connection goes on"
     finally:
         for connection in taken:
             connection.close()
     twenty_operations(sessions)
+
+
+def _use_up(url: str, taken: list[Any]) -> None:
+    with suppress(psycopg.OperationalError):
+        taken.extend(psycopg.connect(url) for _ in range(100))
+    assert len(taken) < 100
 
 
 def test_closing_while_others_call_ends_every_call(place: Place) -> None:

@@ -170,11 +170,11 @@ class Load:
         async with door.manager:
             await asyncio.to_thread(self._ready.wait)
             await asyncio.gather(*(self._run_async(door, seed) for seed in seeds))
-            # What was cancelled has until its deadline.
-            others = asyncio.all_tasks() - {asyncio.current_task()}
-            if others:
-                _, left = await asyncio.wait(others, timeout=self.deadline + GRACE)
-                self.wrong.extend(f"a task left behind: {task}" for task in left)
+        # What was cancelled has until its deadline.
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            _, left = await asyncio.wait(others, timeout=self.deadline + GRACE)
+            self.wrong.extend(f"a task left behind: {task}" for task in left)
 
     # What a test does
 

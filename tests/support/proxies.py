@@ -36,8 +36,8 @@ class Proxy:
         return taken
 
     def cut(self) -> None:
-        """Reset every connection, as a network does that has lost them."""
-        for each in self._sockets:
+        """End every connection that there is, for both sides."""
+        for each in list(self._sockets):  # while the client is making another one
             with suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
 

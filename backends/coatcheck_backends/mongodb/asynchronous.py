@@ -28,6 +28,7 @@ from .backend import info_of
 from .bound import within
 from .clients import FAREWELL, Collections, Deadline, OwnClient, Source
 from .documents import Document
+from .elections import after_asking, up_to_date
 from .errors import FAILURES
 from .location import Location
 from .steps import Call, Flow, Pause, failure_of, prepared
@@ -73,7 +74,7 @@ class AsyncMongoBackend:
 
     @hookimpl
     async def load(self, session_id: UUID) -> Record | None:
-        return await self._run(steps.load(session_id))
+        return await self._run(up_to_date(self._source, lambda: steps.load(session_id)))
 
     @hookimpl
     async def touch(self, session_id: UUID, now: int) -> bool:
@@ -93,27 +94,27 @@ class AsyncMongoBackend:
 
     @hookimpl
     async def find(self, where: Where, after: UUID | None, limit: int) -> list[Record]:
-        return await self._run(steps.find(where, after, limit))
+        return await self._run(up_to_date(self._source, lambda: steps.find(where, after, limit)))
 
     @hookimpl
     async def count(self, where: Where) -> int:
-        return await self._run(steps.count(where))
+        return await self._run(up_to_date(self._source, lambda: steps.count(where)))
 
     @hookimpl
     async def update_where(self, where: Where, changes: Changes) -> int:
-        return await self._run(steps.update_where(where, changes))
+        return await self._run(after_asking(self._source, steps.update_where(where, changes)))
 
     @hookimpl
     async def delete_where(self, where: Where, keep: frozenset[UUID]) -> list[SessionRef]:
-        return await self._run(steps.delete_where(where, keep))
+        return await self._run(after_asking(self._source, steps.delete_where(where, keep)))
 
     @hookimpl
     async def purge(self, where: Where, limit: int) -> int:
-        return await self._run(steps.purge(where, limit))
+        return await self._run(after_asking(self._source, steps.purge(where, limit)))
 
     @hookimpl
     async def pepper_counts(self) -> dict[str, int]:
-        return await self._run(steps.pepper_counts())
+        return await self._run(up_to_date(self._source, steps.pepper_counts))
 
     @hookimpl
     def bound(self, transaction: Any, ended: Callable[[bool], None]) -> object:  # noqa: ARG002 - its end cannot be seen

@@ -27,6 +27,7 @@ from . import schema, steps
 from .bound import within
 from .clients import FAREWELL, Collections, Deadline, OwnClient, Source
 from .documents import Document
+from .elections import after_asking, up_to_date
 from .errors import FAILURES
 from .location import Location
 from .steps import Call, Flow, Pause, failure_of, prepared
@@ -85,7 +86,7 @@ class MongoBackend:
 
     @hookimpl
     def load(self, session_id: UUID) -> Record | None:
-        return self._run(steps.load(session_id))
+        return self._run(up_to_date(self._source, lambda: steps.load(session_id)))
 
     @hookimpl
     def touch(self, session_id: UUID, now: int) -> bool:
@@ -105,27 +106,27 @@ class MongoBackend:
 
     @hookimpl
     def find(self, where: Where, after: UUID | None, limit: int) -> list[Record]:
-        return self._run(steps.find(where, after, limit))
+        return self._run(up_to_date(self._source, lambda: steps.find(where, after, limit)))
 
     @hookimpl
     def count(self, where: Where) -> int:
-        return self._run(steps.count(where))
+        return self._run(up_to_date(self._source, lambda: steps.count(where)))
 
     @hookimpl
     def update_where(self, where: Where, changes: Changes) -> int:
-        return self._run(steps.update_where(where, changes))
+        return self._run(after_asking(self._source, steps.update_where(where, changes)))
 
     @hookimpl
     def delete_where(self, where: Where, keep: frozenset[UUID]) -> list[SessionRef]:
-        return self._run(steps.delete_where(where, keep))
+        return self._run(after_asking(self._source, steps.delete_where(where, keep)))
 
     @hookimpl
     def purge(self, where: Where, limit: int) -> int:
-        return self._run(steps.purge(where, limit))
+        return self._run(after_asking(self._source, steps.purge(where, limit)))
 
     @hookimpl
     def pepper_counts(self) -> dict[str, int]:
-        return self._run(steps.pepper_counts())
+        return self._run(up_to_date(self._source, steps.pepper_counts))
 
     @hookimpl
     def bound(self, transaction: Any, ended: Callable[[bool], None]) -> object:  # noqa: ARG002 - its end cannot be seen

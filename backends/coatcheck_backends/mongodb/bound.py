@@ -19,6 +19,7 @@ class CallersClient:
 
     def __init__(self, location: Location, session: Any) -> None:
         self._session = session
+        self.believed: object = None
         self._collections = collections_of(session.client, location, strict=False)
 
     @property
@@ -29,6 +30,9 @@ class CallersClient:
     def collections(self) -> Collections:
         """Those of the session's client."""
         return self._collections
+
+    def latest(self) -> None:
+        """A transaction does not outlive the primary on which it began."""
 
 
 def within(

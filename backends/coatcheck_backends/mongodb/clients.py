@@ -35,6 +35,8 @@ class Collections(NamedTuple):
     sessions: Any
     loading: Any
     """For validations: linearizable, if the URL says so."""
+    certain: Any
+    """Linearizable, whatever the URL says."""
     lenient: Any
     """Decodes any text."""
     version: Any
@@ -42,7 +44,12 @@ class Collections(NamedTuple):
 
 
 class Source(Protocol):
-    """Where the calls of a backend get their collections."""
+    """Where the calls of a backend get their collections.
+
+    :ivar believed: see `elections`.
+    """
+
+    believed: object
 
     @property
     def session(self) -> Any:
@@ -51,17 +58,21 @@ class Source(Protocol):
 
     def collections(self) -> Collections: ...
 
+    def latest(self) -> object: ...
+
 
 def collections_of(client: Any, location: Location, *, strict: bool) -> Collections:
     """The collections of a client of either kind, read on the primary whatever its defaults."""
     database = client.get_database(location.database, read_preference=ReadPreference.PRIMARY)
     sessions = database.get_collection(location.collection, codec_options=CODEC)
     linearizable = ReadConcern("linearizable")
+    version = database.get_collection(f"{location.collection}_version", codec_options=CODEC)
     return Collections(
         sessions=sessions,
         loading=sessions.with_options(read_concern=linearizable) if strict else sessions,
         lenient=sessions.with_options(codec_options=LENIENT),
-        version=database.get_collection(f"{location.collection}_version", codec_options=CODEC),
+        certain=version.with_options(read_concern=linearizable),
+        version=version,
         admin=client.get_database("admin", codec_options=CODEC),
     )
 
@@ -100,6 +111,7 @@ class OwnClient(Generic[C]):
         self._make = make
         self._strict = location.strict
         self._closed = False
+        self.believed: object = None
         self._lock = threading.Lock()
         self._collections: Collections | None = None
         self.client: C | None = None
@@ -112,6 +124,11 @@ class OwnClient(Generic[C]):
     def collections(self) -> Collections:
         """Those of this process's client. Makes it, which takes no answer of any server."""
         return self._collections or self._open()
+
+    def latest(self) -> object:
+        """The election of the newest primary; `None` where there are none."""
+        client: Any = self.client
+        return None if client is None else client.topology_description.max_election_id
 
     def reopen(self) -> None:
         """Let a client be made again."""

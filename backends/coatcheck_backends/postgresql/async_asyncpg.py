@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Generator
 from contextlib import contextmanager
 from time import monotonic
@@ -70,6 +71,9 @@ class AsyncpgLink:
         self.greeting = greeting
         self._connection = connection
         self._statements: dict[str, Any] = {}
+        self._descriptor: int = connection._transport.get_extra_info("socket").fileno()
+        self._poll = select.poll()
+        self._poll.register(self._descriptor, select.POLLIN)
         self._used = monotonic()
 
     async def run(self, sql: str, parameters: tuple[object, ...]) -> Result:
@@ -91,8 +95,10 @@ class AsyncpgLink:
         return self._connection
 
     def is_usable(self, idle: float) -> bool:
-        """It was used in the last `idle` seconds, and its end was not heard of since."""
-        return monotonic() - self._used < idle and not self._connection.is_closed()
+        """It was used in the last `idle` seconds, and nothing came from the server since."""
+        # The loop may not have had its turn since the server went.
+        is_over = self._connection.is_closed() or self._poll.poll(0)
+        return not is_over and monotonic() - self._used < idle
 
     def is_whole(self) -> bool:
         """After an error: it can go on as if nothing had been."""
@@ -100,14 +106,14 @@ class AsyncpgLink:
 
     def discard(self) -> None:
         """Close it at once, and with it whatever asyncpg would still ask the server to cancel."""
-        self._connection.terminate()
+        try:
+            self._connection.terminate()
+        except RuntimeError:  # it would tell its loop, which is closed
+            self.abandon()
 
     def abandon(self) -> None:
         """In a forked child: close the child's copy of the socket, and tell the server nothing."""
-        transport = self._connection._transport
-        sock = transport.get_extra_info("socket") if transport is not None else None
-        if sock is not None:
-            leave_socket(sock.fileno())
+        leave_socket(self._descriptor)
 
 
 def begins_late(driver: Any) -> bool:

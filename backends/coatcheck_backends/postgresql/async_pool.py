@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, Protocol
 
 from coatcheck import BackendError, BackendUnavailable, remaining
@@ -113,8 +112,7 @@ class AsyncPool:
         left_behind = self._links
         self._begin(loop)
         for link in left_behind:
-            with suppress(RuntimeError):  # asyncpg tells its loop, which is closed
-                link.discard()
+            link.discard()
 
     async def _take_slowly(self, loop: asyncio.AbstractEventLoop) -> AsyncLink:
         end = loop.time() + remaining()

@@ -131,7 +131,9 @@ class PsycopgLink:
 
     def is_usable(self, idle: float) -> bool:
         """It was used in the last `idle` seconds, and nothing came from the server since."""
-        return not self._has_news and monotonic() - self._used < idle
+        # The loop may not have had its turn since the server went.
+        has_news = self._has_news or self._poll.poll(0)
+        return not has_news and monotonic() - self._used < idle
 
     def is_whole(self) -> bool:
         """After an error: it can go on as if nothing had been."""

@@ -131,7 +131,9 @@ def not_connected(error: Exception) -> CoatcheckError:
     elif sqlstate(error) in _UNAVAILABLE:
         result = BackendUnavailable(f"postgresql: {_UNAVAILABLE[sqlstate(error)]}")
     else:
-        result = BackendUnavailable("postgresql: the server cannot be reached")
+        result = BackendUnavailable(
+            "postgresql: the server cannot be reached, or it refused the connection"
+        )
     result.__cause__ = error
     return result
 
