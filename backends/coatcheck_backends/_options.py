@@ -49,12 +49,11 @@ class Options:
 
     def name(self, name: str, spelling: re.Pattern[str]) -> str | None:
         """A name that fits a pattern, or `None` if there is none."""
-        given = self._query.reveal().get(name)
-        if given is None:
+        if name not in self._query.reveal():
             return None
-        if not isinstance(given, str) or not spelling.fullmatch(given):
+        if not spelling.fullmatch(str(self._query.reveal()[name])):
             raise ConfigError(f"{self._backend}: option {name!r} must match {spelling.pattern}")
-        return given
+        return str(self._query.reveal()[name])
 
 
 def _whole_number(text: object, most: int) -> int | None:

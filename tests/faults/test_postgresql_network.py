@@ -105,7 +105,7 @@ def test_an_answer_that_never_comes_is_unknown_to_writers_and_unavailable_to_rea
 
 
 def test_answers_that_get_lost_under_load(proxy: CuttingProxy) -> None:
-    times = often(1)
+    times = min(often(1), 10)
     with Load(postgresql_doors(proxy.url, DEADLINE), deadline=DEADLINE) as load:
         for _ in range(times):
             load.works(0.3)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,20 +15,15 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from coatcheck import OutcomeUnknown, SessionManager
+from coatcheck import BackendUnavailable, OutcomeUnknown, SessionManager
 from coatcheck_backends.mongodb import location
-from coatcheck_conformance.histories import (
-    NotLinearizable,
-    Operation,
-    Recorder,
-    check_linearizable,
-)
+from coatcheck_conformance.histories import NotLinearizable, Recorder, check_linearizable
 from doors import mongodb_doors, opener
 from houses import seen
 from kept import NotKept, check_kept
 from loads import Load, often, tell
 from replica_sets import ReplicaSet
-from servers import MongoServer
+from servers import PATIENCE, MongoServer
 
 DEADLINE = 5.0
 """Longer than an election, so that most calls only have to wait."""
@@ -61,26 +55,9 @@ def test_no_acknowledged_change_is_lost_by_a_failover(
             fault(members, load)
             members.wait_until_whole()
             load.works(0.3)
-    load.check(linearizable=False)
-    odd = len(not_linearizable(load.house.history))
-    load.tell(
-        f"MongoDB by default, primary {fault.__name__} {times} times",
-        checked=f"kept; {odd} histories not linearizable, which the default does not claim",
-    )
-
-
-def not_linearizable(history: list[Operation]) -> list[list[Operation]]:
-    """The histories of the sessions whose answers no order explains."""
-    of_session: defaultdict[Any, list[Operation]] = defaultdict(list)
-    for operation in history:
-        of_session[operation.session].append(operation)
-    found = []
-    for each in of_session.values():
-        try:
-            check_linearizable(each)
-        except NotLinearizable:
-            found.append(each)
-    return found
+    # More than the default declares, which is for primaries that were paused.
+    load.check(linearizable=True)
+    load.tell(f"MongoDB by default, primary {fault.__name__} {times} times")
 
 
 def test_a_paused_primary_never_answers_strict_readers_with_what_is_past(
@@ -108,7 +85,7 @@ def test_how_long_a_deposed_primary_goes_on_answering_by_default(
     members: ReplicaSet, members_url: str
 ) -> None:
     """Its window: by a connection to it alone, as no manager would ask, and for users."""
-    times = min(often(3), 10)
+    times = min(often(1), 10)
     windows, seen_by_users, asked_by_users = [], 0, 0
     with (
         opener(SessionManager, members_url, DEADLINE)() as sessions,
@@ -121,9 +98,9 @@ def test_how_long_a_deposed_primary_goes_on_answering_by_default(
             with Asking(primary, members_url, issued.session.id) as deposed:
                 primary.freeze()
                 try:
-                    time.sleep(PAUSE)
-                    assert members.primary is not primary
-                    assert sessions.revoke(issued.session.id)
+                    while members.primary is primary:
+                        time.sleep(0.1)
+                    revoke(sessions, issued.session.id)
                     user = Validating(users, issued.token)
                 finally:
                     resumed = time.monotonic()
@@ -137,12 +114,23 @@ def test_how_long_a_deposed_primary_goes_on_answering_by_default(
             asked_by_users += user.asked
     told = ", ".join(f"{1000 * max(0.0, each):.0f}" for each in windows)
     tell(
-        f"MongoDB by default: a primary that was paused for {PAUSE} s and deposed went on "
+        f"MongoDB by default: a primary that was paused and deposed meanwhile went on "
         f"answering majority reads with a revoked session for {told} ms after it resumed (asked "
         f"directly, without a break); users of a manager saw it in {seen_by_users} of "
         f"{asked_by_users} validations that began after the revocation"
     )
     assert all(each < 3 for each in windows)
+
+
+def revoke(sessions: SessionManager, session_id: Any) -> None:
+    """Until it is acknowledged. The one that follows has to find out first that the paused
+    primary, from which it took its changes, is of no use."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        with suppress(BackendUnavailable, OutcomeUnknown):
+            sessions.revoke(session_id)
+            return
+    raise AssertionError(f"no revocation was acknowledged in {PATIENCE} s")
 
 
 class Asking:

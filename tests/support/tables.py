@@ -67,8 +67,10 @@ def _missing(config: pytest.Config) -> Iterator[str]:
     """Of each law and backend with too few examples, a line, if the run was to try them all."""
     laws = Path(__file__).parents[1] / "laws"
     asked = [Path(argument).resolve() for argument in config.args]
-    chosen = any(map(config.getoption, ("keyword", "markexpr", "deselect", "lf", "collectonly")))
-    if chosen or not any(path in (laws, *laws.parents) for path in asked):
+    choices = ("keyword", "markexpr", "deselect", "lf", "collectonly")
+    if any(config.getoption(choice, None) for choice in choices) or not any(
+        path in (laws, *laws.parents) for path in asked
+    ):
         return
     examples = _examples(config)
     for number, law in LAWS.items():

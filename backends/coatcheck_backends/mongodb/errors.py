@@ -53,6 +53,7 @@ _NOTHING_HAPPENED: Final[Mapping[int, str]] = {
     8000: "the server does not let this user in",
 }
 _TIMED_OUT: Final = (50, 89, 262)
+_INTERRUPTED: Final = 11601
 
 # On its way down or out of office, or cut off from another server: another try may find better.
 _PASSING: Final = frozenset(
@@ -142,6 +143,8 @@ def _of_server(error: OperationFailure, *, writing: bool, in_transaction: bool) 
         return BackendUnavailable("mongodb: the transaction failed; abort it and repeat it")
     if isinstance(error, ExecutionTimeout) or code in _TIMED_OUT:
         return _lost(writing, "no answer came within the deadline")
+    if code == _INTERRUPTED:  # perhaps while the others were to confirm it
+        return _lost(writing, "an operator interrupted it")
     if code in _PASSING or error.has_error_label("RetryableWriteError"):
         return _lost(writing, "the server was stopping, or lost its office")
     name = _details(error).get("codeName", "")

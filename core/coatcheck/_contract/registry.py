@@ -56,9 +56,9 @@ def missing_requirement(error: ImportError, scheme: str, driver: str | None = No
     return ConfigError(f"the backend {scheme!r} needs {what}, which cannot be imported{install}")
 
 
-def scheme_of(url: Secret[str]) -> str:
-    """The part of the URL's scheme before any `+`, in lower case."""
-    return _scheme(url)[0]
+def scheme_of(url: Secret[str]) -> tuple[str, str | None]:
+    """The parts of the URL's scheme before any `+`, in lower case, and after it."""
+    return _scheme(url)
 
 
 def _scheme(url: Secret[str]) -> tuple[str, str | None]:

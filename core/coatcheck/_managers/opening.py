@@ -21,7 +21,7 @@ def open_backend(url: Secret[str], *, asynchronous: bool) -> object:
     hooks = module_hooks(module)
     opener = hooks.get("open_async_backend") if asynchronous else None
     opener = opener or hooks.get("open_backend")
-    scheme = scheme_of(url)
+    scheme, driver = scheme_of(url)
     if opener is None:
         raise ConfigError(f"the backend {scheme!r} is asynchronous only; use AsyncSessionManager")
     try:
@@ -29,7 +29,7 @@ def open_backend(url: Secret[str], *, asynchronous: bool) -> object:
     except CoatcheckError:
         raise
     except ImportError as error:
-        raise missing_requirement(error, scheme) from error
+        raise missing_requirement(error, scheme, driver if asynchronous else None) from error
     except Exception as error:
         raise ConfigError(f"the backend {scheme!r} cannot be opened") from error
 
