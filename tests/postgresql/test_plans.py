@@ -97,7 +97,8 @@ class Plans:
         run = Store.run
 
         def recorded(store: Store, operation: Operation[Any]) -> Result:
-            self._operations.append((operation.statement.sql, parameters_of(operation)))
+            statement = operation.statement.bare or operation.statement
+            self._operations.append((statement.sql, parameters_of(operation, statement)))
             return run(store, operation)
 
         patch.setattr(Store, "run", recorded)

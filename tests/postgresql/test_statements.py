@@ -207,7 +207,7 @@ def test_whatever_must_be_kept_is_committed_to_the_disk(
     }, "the touch before has left nothing behind"
 
 
-def test_the_settings_do_not_stick_to_the_connection(place: Place) -> None:
+def test_a_connection_is_settled_once_and_a_touch_leaves_nothing_behind(place: Place) -> None:
     backend = place.backend(pool_size="1")
     sessions = place.open()
     issued = sessions.issue("ann", method="password")
@@ -215,5 +215,5 @@ def test_the_settings_do_not_stick_to_the_connection(place: Place) -> None:
     backend.update(issued.session.id, {"metadata": "{}"}, Where())
     link = backend._store.take()
     shown = "SELECT current_setting('synchronous_commit'), current_setting('lock_timeout')"
-    assert link.run(shown, ()).rows == [("on", "0")]
+    assert link.run(shown, ()).rows == [("on", "4500ms")], "less than the deadline"
     backend._store.discard(link)

@@ -69,6 +69,7 @@ class AsyncpgLink:
 
     def __init__(self, connection: Any, greeting: Greeted) -> None:
         self.greeting = greeting
+        self.patience: int | None = None
         self._connection = connection
         self._statements: dict[str, Any] = {}
         self._descriptor: int = connection._transport.get_extra_info("socket").fileno()

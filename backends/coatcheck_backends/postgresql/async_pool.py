@@ -21,6 +21,8 @@ class AsyncLink(Protocol):
 
     driver: Driver
     greeting: Greeted
+    patience: int | None
+    """What it was settled for, in milliseconds, if it was."""
 
     async def run(self, sql: str, parameters: tuple[object, ...]) -> Result:
         """Run one statement, which is a transaction of its own. Raises the driver's errors.

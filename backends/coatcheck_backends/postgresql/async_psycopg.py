@@ -63,6 +63,7 @@ class PsycopgLink:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.patience: int | None = None
         self.wire = Wire(connection.pgconn)
         self._loop = asyncio.get_running_loop()
         self._descriptor = connection.fileno()

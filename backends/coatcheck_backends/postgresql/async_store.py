@@ -10,7 +10,7 @@ from ..sql.operations import Operation, Result
 from .async_drivers import library
 from .async_pool import AsyncLink, AsyncPool
 from .errors import STATEMENT_GONE, is_repeatable, sqlstate, translated
-from .faces import parameters_of
+from .faces import SETTLE, is_fitting, parameters_of, patience, statement_for
 from .greeting import Identity
 from .location import Location
 
@@ -35,7 +35,11 @@ class AsyncStore:
         while True:
             link = await self._pool.take()
             try:
-                result = await link.run(operation.statement.sql, parameters_of(operation))
+                statement = statement_for(operation, link.greeting)
+                if statement is operation.statement.bare and not is_fitting(link.patience):
+                    link.patience = patience()
+                    await link.run(SETTLE, (str(link.patience),))
+                result = await link.run(statement.sql, parameters_of(operation, statement))
             except self._failures as error:
                 self._put_away(link, error)
                 if not is_repeatable(error, writing=operation.kind.writes, first=first):

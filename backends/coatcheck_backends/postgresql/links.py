@@ -49,12 +49,13 @@ def connect(location: Location, seconds: float) -> Link:
 class Link:
     """A connection. Nobody else uses it, and nothing but `run` sends anything."""
 
-    __slots__ = ("_poll", "_used", "connection", "greeting", "wire")
+    __slots__ = ("_poll", "_used", "connection", "greeting", "patience", "wire")
 
     greeting: Greeted
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.patience: int | None = None
         self.wire = Wire(connection.pgconn)
         self._poll = select.poll()
         self._poll.register(connection.fileno(), select.POLLIN)

@@ -8,7 +8,7 @@ from coatcheck import CoatcheckError
 
 from ..sql.operations import Operation, Result
 from .errors import STATEMENT_GONE, Expired, is_repeatable, sqlstate, translated
-from .faces import parameters_of
+from .faces import SETTLE, is_fitting, parameters_of, patience, statement_for
 from .greeting import Identity
 from .links import FAILURES, Link, connect
 from .location import Location
@@ -33,7 +33,11 @@ class Store:
         while True:
             link = self._pool.take()
             try:
-                result = link.run(operation.statement.sql, parameters_of(operation))
+                statement = statement_for(operation, link.greeting)
+                if statement is operation.statement.bare and not is_fitting(link.patience):
+                    link.patience = patience()
+                    link.run(SETTLE, (str(link.patience),))
+                result = link.run(statement.sql, parameters_of(operation, statement))
             except FAILURES as error:
                 self._put_away(link, error)
                 if not is_repeatable(error, writing=operation.kind.writes, first=first):

@@ -218,9 +218,9 @@ class PostgreSQLFlavour:
         return column
 
     def settled(self, statement: Write, *, lasting: bool) -> Write:
-        """The settings hold for the one transaction, since what stands between us and the
-        server may give the next one to another connection, and they cost no round trip:
-        the statement makes them itself, before it waits for a lock and before it commits."""
+        """The settings hold for the one transaction, since a pooler between us and the server
+        may give the next one to another connection, and they cost no round trip: the
+        statement makes them itself, before it waits for a lock and before it commits."""
         settings = [_durability(lasting)]
         if self.waiting:
             settings.append(_set("lock_timeout", bindparam("patience", type_=Text)))

@@ -15,6 +15,7 @@ from sqlalchemy import (
     BindParameter,
     ClauseElement,
     ColumnElement,
+    Update,
     and_,
     bindparam,
     delete,
@@ -31,7 +32,7 @@ from sqlalchemy import table as sql_table
 
 from coatcheck import Where
 
-from .flavours import Flavour
+from .flavours import Flavour, Write
 from .tables import Sessions
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Statement(NamedTuple):
 
     sql: str
     names: tuple[str, ...]
+    bare: Statement | None = None
+    """A write without what `Flavour.settled` adds to it, for a connection that is settled."""
 
     def bind(self, values: Mapping[str, object]) -> tuple[object, ...]:
         """The parameters, by place."""
@@ -99,7 +102,7 @@ def insert_session(flavour: Flavour) -> Statement:
     """A plain INSERT, so that a second one of the same id fails."""
     table = flavour.sessions.table
     statement = insert(table).values({c.name: _of(c.name) for c in table.c})
-    return _compiled(flavour, flavour.settled(statement, lasting=True))
+    return _write(flavour, statement, lasting=True)
 
 
 @cache
@@ -117,7 +120,7 @@ def touch_session(flavour: Flavour) -> Statement:
     later = flavour.later(sessions.table.c.last_used_at, _of("now"))
     statement = update(sessions.table).values(last_used_at=later)
     statement = statement.where(sessions.id == _of("id"), *live)
-    return _compiled(flavour, flavour.settled(statement, lasting=False))
+    return _write(flavour, statement, lasting=False)
 
 
 @cache
@@ -127,7 +130,7 @@ def replace_key_hash(flavour: Flavour) -> Statement:
     new = {"key_hash": _of("new_key_hash"), "pepper_id": _of("new_pepper_id")}
     guard = (sessions.id == _of("id"), sessions.table.c.key_hash == _of("old_key_hash"))
     statement = update(sessions.table).values(new).where(*guard)
-    return _compiled(flavour, flavour.settled(statement, lasting=True))
+    return _write(flavour, statement, lasting=True)
 
 
 @cache
@@ -136,8 +139,8 @@ def update_session(flavour: Flavour, shape: Shape, changed: frozenset[str]) -> S
     sessions = flavour.sessions
     guard = (sessions.id == _of("id"), *_condition(flavour, shape))
     statement = update(sessions.table).values(_new(sessions, changed)).where(*guard)
-    statement = flavour.settled(statement, lasting=True)
-    return _compiled(flavour, statement.returning(*_columns(flavour, undecoded=False)))
+    showing: Update = statement.returning(*_columns(flavour, undecoded=False))
+    return _write(flavour, showing, lasting=True)
 
 
 @cache
@@ -146,7 +149,7 @@ def delete_session(flavour: Flavour, shape: Shape) -> Statement:
     sessions = flavour.sessions
     guard = (sessions.id == _of("id"), *_condition(flavour, shape))
     statement = delete(sessions.table).where(*guard).returning(*_reference(flavour))
-    return _compiled(flavour, flavour.settled(statement, lasting=True))
+    return _write(flavour, statement, lasting=True)
 
 
 @cache
@@ -175,7 +178,7 @@ def update_sessions(flavour: Flavour, shape: Shape, changed: frozenset[str]) -> 
     sessions = flavour.sessions
     statement = update(sessions.table).values(_new(sessions, changed))
     statement = statement.where(*_condition(flavour, shape))
-    return _compiled(flavour, flavour.settled(statement, lasting=True))
+    return _write(flavour, statement, lasting=True)
 
 
 @cache
@@ -187,7 +190,7 @@ def delete_sessions(flavour: Flavour, shape: Shape, *, keeping: bool) -> Stateme
         conditions.append(~flavour.is_kept(sessions.id, _of("keep")))
     statement = delete(sessions.table).where(*conditions)
     named = statement.returning(sessions.id, *_reference(flavour))
-    return _compiled(flavour, flavour.settled(named, lasting=True))
+    return _write(flavour, named, lasting=True)
 
 
 @cache
@@ -197,7 +200,7 @@ def purge_sessions(flavour: Flavour, shape: Shape) -> Statement:
     doomed = select(sessions.id).where(*_condition(flavour, shape))
     doomed = doomed.limit(_of("limit")).offset(ZERO)
     statement = delete(sessions.table).where(flavour.is_among(sessions.id, doomed))
-    return _compiled(flavour, flavour.settled(statement, lasting=True))
+    return _write(flavour, statement, lasting=True)
 
 
 @cache
@@ -215,6 +218,12 @@ def _of(name: str) -> BindParameter[Any]:
 def _compiled(flavour: Flavour, statement: ClauseElement) -> Statement:
     compiled = cast("SQLCompiler", statement.compile(dialect=flavour.dialect))
     return Statement(compiled.string, tuple(compiled.positiontup or ()))
+
+
+def _write(flavour: Flavour, statement: Write, *, lasting: bool) -> Statement:
+    settled = _compiled(flavour, flavour.settled(statement, lasting=lasting))
+    # One that may be lost says so itself, on any connection.
+    return settled._replace(bare=_compiled(flavour, statement)) if lasting else settled
 
 
 def _columns(flavour: Flavour, undecoded: bool) -> list[ColumnElement[Any]]:
