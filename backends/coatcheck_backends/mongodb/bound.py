@@ -20,7 +20,7 @@ class CallersClient:
     def __init__(self, location: Location, session: Any) -> None:
         self._session = session
         self.believed: object = None
-        self._collections = collections_of(session.client, location, strict=False)
+        self._collections = collections_of(session.client, location, None)
 
     @property
     def session(self) -> Any:

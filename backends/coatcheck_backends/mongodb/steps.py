@@ -83,12 +83,15 @@ def insert(record: Record) -> Flow[None]:
 
 
 def load(session_id: UUID) -> Flow[Record | None]:
+    # The driver does not repeat a plain command in all of its versions.
+    call = Call("loading", "one", (operations.one(session_id),), repeated=True)
     try:
-        found = yield Call("loading", "find_one", (operations.one(session_id),))
+        answer, _ = yield from _repeated(call)
     except Undecodable:
         pass
     else:
-        return None if found is None else documents.record_of(found)
+        found = answer["cursor"]["firstBatch"]
+        return documents.record_of(found[0]) if found else None
     return (yield from _load_leniently(session_id))
 
 
