@@ -42,10 +42,11 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Servers killed, frozen, cut off and deposed under load. `COATCHECK_FAULTS=50` has each
-    of them happen that often, and takes accordingly; the default is short."""
+    """Servers killed, frozen, cut off and deposed under load, and those who start them tested.
+    `COATCHECK_FAULTS=50` has each fault happen that often, and takes accordingly; the default
+    is short."""
     session.install("-e", f".[{ALL_STORES},conformance]", *group("tests"))
-    session.run("pytest", "-s", "tests/faults", *session.posargs)
+    session.run("pytest", "-s", "tests/faults", "tests/servers", *session.posargs)
 
 
 @nox.session

@@ -33,10 +33,13 @@ PAUSE = 4.5
 
 def killed(members: ReplicaSet, load: Load) -> None:
     """The primary, which comes back when there is another."""
+    assert all(member.processes for member in members.members), "one did not come back"
     primary = members.primary
     primary.kill()
-    load.recovers(20)
-    primary.start()
+    try:
+        load.recovers(20)
+    finally:
+        primary.start()
 
 
 def stepped_down(members: ReplicaSet, load: Load) -> None:

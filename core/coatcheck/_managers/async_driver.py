@@ -15,6 +15,7 @@ from .._errors import BackendUnavailable, ManagerClosed, WouldBlock
 from .._flows.steps import Ask, Consult, Core, Flow, Step, Tell, Time, Work
 from .._forks import renew_after_fork
 from . import failures
+from .deadlines import Deadlines
 
 T = TypeVar("T")
 
@@ -26,11 +27,13 @@ GRACE = 0.25
 
 
 class Threads:
-    """The executors of one asynchronous manager, made at first use, and anew after a fork."""
+    """The executors of one asynchronous manager, made at first use, and anew after a fork; and
+    its deadlines."""
 
-    __slots__ = ("__weakref__", "_store", "_work")
+    __slots__ = ("__weakref__", "_store", "_work", "deadlines")
 
     def __init__(self) -> None:
+        self.deadlines = Deadlines()
         self.after_fork()
         renew_after_fork(self)
 
@@ -73,6 +76,7 @@ class AsyncDriver:
         self._asynchronous = core.backend.asynchronous
         self._inline = frozenset[str]() if self._asynchronous else core.backend.inline
         self._threads = threads
+        self._deadlines = threads.deadlines
         self._why_closed = "this manager was not started: use `async with`, or await start()"
 
     async def _run(self, flow: Flow[T]) -> T:
@@ -125,12 +129,15 @@ class AsyncDriver:
         if not self._asynchronous:
             return await self._in_thread(self._threads.store, step.hook, hook, step.args, until)
         before = call_deadline.set(until)
+        watched = self._deadlines.watch(until + GRACE)
         try:
-            async with asyncio.timeout(until + GRACE - monotonic()):
-                return await hook(*step.args)
-        except TimeoutError as error:
-            raise failures.of_time(step.hook) from error
+            return await hook(*step.args)
+        except asyncio.CancelledError as error:
+            if watched.is_late and watched.take_back():
+                raise failures.of_time(step.hook) from error
+            raise
         finally:
+            self._deadlines.forget(watched)
             call_deadline.reset(before)
 
     async def _take(self, step: Step, until: float) -> Any:
