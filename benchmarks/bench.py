@@ -1,9 +1,10 @@
 """coatcheck against the raw drivers of its stores, and against its peers: `nox -s bench`.
 
 Prints the tables of docs/performance.md in its own Markdown, and draws its charts with
-`--charts DIRECTORY`. Each section is a process of its own, with a server of its own, which
-lies on tmpfs where there is one, so that a disk's caches say nothing. `--quick` runs the
-same with few rounds on few sessions, to see that it works, not to quote it.
+`--charts DIRECTORY`. Each section is a process of its own, with a server of its own on the
+disk of the system's temporary directory, so that a commit costs what it does in earnest;
+SQLite's file lies on tmpfs where there is one. `--quick` runs the same with few rounds on few
+sessions, to see that it works, not to quote it.
 """
 
 from __future__ import annotations

@@ -64,10 +64,12 @@ def _sqlite() -> Iterator[Site]:
 def _postgresql() -> Iterator[Site]:
     import psycopg
 
+    import server_runs
     from servers import PostgresServer
 
     from .postgresql import PostgresStore
 
+    server_runs.begin_on_disk()
     with PostgresServer({"shared_buffers": "1GB", "max_wal_size": "4GB"}) as server:
         with psycopg.connect(server.url) as connection:
             (version,) = connection.execute("SHOW server_version").fetchone() or ("",)
@@ -83,10 +85,12 @@ def _postgresql() -> Iterator[Site]:
 def _mongodb() -> Iterator[Site]:
     from pymongo import MongoClient
 
+    import server_runs
     from servers import MongoServer
 
     from .mongodb import MongoStore
 
+    server_runs.begin_on_disk()
     with MongoServer() as server:
         with MongoClient[dict[str, Any]](server.url) as client:
             version = client.server_info()["version"]

@@ -35,10 +35,11 @@ class Run:
         self.directory = directory
 
     @classmethod
-    def begin(cls) -> Run:
-        """A new run, which ends when this process does."""
+    def begin(cls, *, on_disk: bool = False) -> Run:
+        """A new run, which ends when this process does. The servers' data is in memory, if
+        there is room."""
         memory = Path("/dev/shm")
-        in_memory = memory.is_dir() and shutil.disk_usage(memory).free >= ROOM
+        in_memory = not on_disk and memory.is_dir() and shutil.disk_usage(memory).free >= ROOM
         parent = memory if in_memory and os.access(memory, os.W_OK) else None
         run = cls(Path(tempfile.mkdtemp(prefix="coatcheck-tests-", dir=parent)).resolve())
         run.directory.chmod(0o711)  # PostgreSQL's user must get through
@@ -116,6 +117,11 @@ def current() -> Run:
     if not _joined:
         _joined.append(Run.begin())
     return _joined[0]
+
+
+def begin_on_disk() -> None:
+    """Be a run whose servers wait for a disk when they commit, as in earnest."""
+    _joined[:] = [Run.begin(on_disk=True)]
 
 
 def join(directory: str) -> None:

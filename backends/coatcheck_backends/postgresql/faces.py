@@ -66,6 +66,6 @@ def statement_for(operation: Operation[Any], greeting: Greeted) -> Statement:
 
 def parameters_of(operation: Operation[Any], statement: Statement) -> tuple[object, ...]:
     """The parameters of a statement, which may be told of the patience itself."""
-    if operation.kind.writes:
+    if "patience" in statement.names:
         operation.values["patience"] = str(patience())
     return statement.bind(operation.values)
