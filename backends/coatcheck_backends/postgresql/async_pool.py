@@ -98,6 +98,10 @@ class AsyncPool:
     def close(self) -> None:
         """Close all connections; one that is in use, when it is given back."""
         self._closed = True
+        self.drop_idle()
+
+    def drop_idle(self) -> None:
+        """Trust none of the idle ones any more."""
         while self._idle:
             self.discard(self._idle.pop())
 

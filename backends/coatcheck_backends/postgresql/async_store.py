@@ -9,7 +9,7 @@ from coatcheck import CoatcheckError
 from ..sql.operations import Operation, Result
 from .async_drivers import library
 from .async_pool import AsyncLink, AsyncPool
-from .errors import STATEMENT_GONE, is_repeatable, sqlstate, translated
+from .errors import STATEMENT_GONE, is_lost, is_repeatable, sqlstate, translated
 from .faces import SETTLE, is_fitting, parameters_of, patience, statement_for
 from .greeting import Identity
 from .location import Location
@@ -76,3 +76,6 @@ class AsyncStore:
             self._pool.give_back(link)
         else:
             self._pool.discard(link)
+        if is_lost(error):
+            # What ended one has ended others: whoever asks again needs a fresh one.
+            self._pool.drop_idle()

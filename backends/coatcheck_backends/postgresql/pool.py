@@ -70,6 +70,10 @@ class Pool:
     def close(self) -> None:
         """Close all connections; one that is in use, when it is given back."""
         self._closed = True
+        self.drop_idle()
+
+    def drop_idle(self) -> None:
+        """Trust none of the idle ones any more."""
         while self._idle:
             try:
                 self.discard(self._idle.pop())

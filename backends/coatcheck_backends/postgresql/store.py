@@ -7,7 +7,7 @@ from typing import Any
 from coatcheck import CoatcheckError
 
 from ..sql.operations import Operation, Result
-from .errors import STATEMENT_GONE, Expired, is_repeatable, sqlstate, translated
+from .errors import STATEMENT_GONE, Expired, is_lost, is_repeatable, sqlstate, translated
 from .faces import SETTLE, is_fitting, parameters_of, patience, statement_for
 from .greeting import Identity
 from .links import FAILURES, Link, connect
@@ -76,3 +76,6 @@ class Store:
             self._pool.discard(link)
         else:
             self._pool.give_back(link)
+        if is_lost(error):
+            # What ended one has ended others: whoever asks again needs a fresh one.
+            self._pool.drop_idle()
