@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -37,7 +38,8 @@ PYTHONS = list(filter(is_found, ("3.11", "3.12", "3.13")))
 def tests(session: nox.Session) -> None:
     """All tests on real stores, on each Python that is found. Arguments go to pytest."""
     session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("tests"))
-    session.run("pytest", "-n", "auto", *session.posargs)
+    # One more than there are cores, since many tests wait for a server.
+    session.run("pytest", "-n", str((os.cpu_count() or 1) + 1), *session.posargs)
 
 
 @nox.session
