@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import coatcheck
-from coatcheck import AsyncSessionManager, SessionManager
+from coatcheck import AsyncSessionManager, ConfigError, SessionManager
 
 PEPPER = "a pepper for the wheel of thirty-two bytes and more"
 
@@ -22,10 +22,12 @@ def main() -> None:
     for package in ("coatcheck", "coatcheck_backends", "coatcheck_conformance"):
         assert files(package).joinpath("py.typed").is_file(), package
     backends = {point.name for point in entry_points(group="coatcheck.backends")}
-    assert backends == {"memory", "sqlite"}
+    assert backends == {"memory", "mongodb", "postgresql", "sqlite"}
     assert any("typer" in requirement for requirement in requires("coatcheck") or [])
     for url in ("memory:", "sqlite://", "sqlite:///wheel.db"):
         sign_in_and_out(url)
+    for scheme in ("mongodb", "postgresql"):
+        name_the_extra(scheme)
     asyncio.run(sign_in_and_out_async("sqlite:///wheel.db"))
     command_line()
     print("the wheel works without the sources")
@@ -38,6 +40,16 @@ def sign_in_and_out(url: str) -> None:
         assert sessions.validate(issued.token)
         assert sessions.revoke(issued.session.id)
         assert not sessions.validate(issued.token)
+
+
+def name_the_extra(scheme: str) -> None:
+    """A store whose driver is not installed says what to install."""
+    try:
+        SessionManager.open(f"{scheme}://localhost/app", pepper=PEPPER)
+    except ConfigError as error:
+        assert f"coatcheck[{scheme}]" in str(error), error
+    else:
+        raise AssertionError(scheme)
 
 
 async def sign_in_and_out_async(url: str) -> None:

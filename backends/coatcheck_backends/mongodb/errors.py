@@ -95,7 +95,11 @@ def translated(error: Exception, *, writing: bool, in_transaction: bool) -> Exce
     if isinstance(error, OperationFailure) and not isinstance(error, WriteConcernError):
         return _of_server(error, writing=writing, in_transaction=in_transaction)
     failure: BackendError
-    if isinstance(error, _NOT_SENT):
+    if isinstance(error, WaitQueueTimeoutError):
+        failure = BackendUnavailable(
+            "mongodb: all connections were in use until the deadline; maxPoolSize allows more"
+        )
+    elif isinstance(error, _NOT_SENT):
         failure = BackendUnavailable("mongodb: no server could be reached within the deadline")
     elif isinstance(error, ConnectionFailure | WriteConcernError):
         # The latter says that the write was done on one server, and of the others nothing.

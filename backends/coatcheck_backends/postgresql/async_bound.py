@@ -97,7 +97,7 @@ class AsyncBoundStore:
         if known is None:
             [row] = (await _run(connection, driver, ways, IDENTITY)).rows
             known = connection.info[IDENTITY_KEY] = (row[0], row[1])
-        if known != await self._store.identity():
+        if not await self._store.leads_to(known):
             raise InvalidInput(OTHER_DATABASE)
 
 

@@ -19,6 +19,7 @@ class AsyncStore:
     """Runs operations on the connections of one event loop."""
 
     def __init__(self, location: Location) -> None:
+        self._identity: Identity | None = None
         driver = library(location.driver)
         self._failures = driver.FAILURES
         self._pool = AsyncPool(
@@ -57,11 +58,13 @@ class AsyncStore:
         # Outside of the handler, since an error of the driver's may quote a row.
         raise failure
 
-    async def identity(self) -> Identity:
-        """Which run of which server, and which database, the connections lead to at present."""
-        link = await self._pool.take()
-        self._pool.give_back(link)
-        return link.greeting.identity
+    async def leads_to(self, identity: Identity) -> bool:
+        """Whether the connections lead to this run of this server, and to this database."""
+        if identity != self._identity:
+            link = await self._pool.take()
+            self._pool.give_back(link)
+            self._identity = link.greeting.identity
+        return identity == self._identity
 
     async def take(self) -> AsyncLink:
         """A connection to migrate with, which is not given back."""

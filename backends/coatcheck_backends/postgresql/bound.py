@@ -33,7 +33,7 @@ def bound_to(transaction: Any, store: Store, ended: Callable[[bool], None]) -> B
     SQLAlchemy's, on psycopg, and on the server and database of `store`."""
     source, session = connection_source(transaction)
     connection = source()
-    if _identity(connection) != store.identity():
+    if not store.leads_to(_identity(connection)):
         raise InvalidInput(OTHER_DATABASE)
     if session is not None:
         from ..sql.watching import watch

@@ -19,6 +19,7 @@ class Store:
     """Runs operations from any thread, and in forked children."""
 
     def __init__(self, location: Location) -> None:
+        self._identity: Identity | None = None
         self._pool = Pool(
             lambda seconds: connect(location, seconds), location.pool_size, location.pool_idle
         )
@@ -53,11 +54,13 @@ class Store:
         # Outside of the handler, since an error of the driver's may quote a row.
         raise failure
 
-    def identity(self) -> Identity:
-        """Which run of which server, and which database, the connections lead to at present."""
-        link = self._pool.take()
-        self._pool.give_back(link)
-        return link.greeting.identity
+    def leads_to(self, identity: Identity) -> bool:
+        """Whether the connections lead to this run of this server, and to this database."""
+        if identity != self._identity:
+            link = self._pool.take()
+            self._pool.give_back(link)
+            self._identity = link.greeting.identity
+        return identity == self._identity
 
     def take(self) -> Link:
         """A connection to migrate with, which is not given back."""
