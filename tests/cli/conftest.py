@@ -101,7 +101,8 @@ class Shell:
         seen = _read_until(main, lambda text: bool(expect) and expect in text)
         if keys:
             os.write(main, keys.encode())
-            seen += _read_until(main, lambda _: False)
+            # A signal between the prompt and the read is seen with the next one only.
+            seen += _read_until(main, lambda _: False, nudge=keys if keys == CTRL_C else "")
         os.close(main)
         answer = process.communicate(timeout=10)[0] if split else b""
         return Done(process.wait(timeout=10), answer.decode() if split else seen, seen)
@@ -125,11 +126,18 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def _read_until(main: int, enough: Callable[[str], bool]) -> str:
+CTRL_C = "\x03"
+
+
+def _read_until(main: int, enough: Callable[[str], bool], *, nudge: str = "") -> str:
     seen, deadline = b"", time.monotonic() + 15
     while not enough(seen.decode(errors="replace")):
-        if not select.select([main], [], [], max(0, deadline - time.monotonic()))[0]:
-            raise AssertionError(f"the terminal shows only {seen!r}")
+        left = deadline - time.monotonic()
+        if not select.select([main], [], [], max(0, min(left, 2) if nudge else left))[0]:
+            if not nudge or left <= 0:
+                raise AssertionError(f"the terminal shows only {seen!r}")
+            os.write(main, nudge.encode())
+            continue
         try:
             chunk = os.read(main, 65536)
         except OSError:  # Linux says EIO when the last process has closed the terminal.
