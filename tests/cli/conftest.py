@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import signal
 import shutil
 import subprocess
 import sys
@@ -123,6 +124,8 @@ def _take_terminal() -> None:
     import fcntl
     import termios
 
+    # In the background of a script, where the tests may run, it is ignored.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
