@@ -8,8 +8,8 @@ import os
 import pty
 import re
 import select
-import signal
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -102,8 +102,7 @@ class Shell:
         seen = _read_until(main, lambda text: bool(expect) and expect in text)
         if keys:
             os.write(main, keys.encode())
-            # A signal between the prompt and the read is seen with the next one only.
-            seen += _read_until(main, lambda _: False, nudge=keys if keys == CTRL_C else "")
+            seen += _read_until(main, lambda _: False)
         os.close(main)
         answer = process.communicate(timeout=10)[0] if split else b""
         return Done(process.wait(timeout=10), answer.decode() if split else seen, seen)
@@ -129,18 +128,11 @@ def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-CTRL_C = "\x03"
-
-
-def _read_until(main: int, enough: Callable[[str], bool], *, nudge: str = "") -> str:
+def _read_until(main: int, enough: Callable[[str], bool]) -> str:
     seen, deadline = b"", time.monotonic() + 15
     while not enough(seen.decode(errors="replace")):
-        left = deadline - time.monotonic()
-        if not select.select([main], [], [], max(0, min(left, 2) if nudge else left))[0]:
-            if not nudge or left <= 0:
-                raise AssertionError(f"the terminal shows only {seen!r}")
-            os.write(main, nudge.encode())
-            continue
+        if not select.select([main], [], [], max(0, deadline - time.monotonic()))[0]:
+            raise AssertionError(f"the terminal shows only {seen!r}")
         try:
             chunk = os.read(main, 65536)
         except OSError:  # Linux says EIO when the last process has closed the terminal.
