@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from coatcheck import AsyncSessionManager, SessionManager
-from coatcheck_backends.sql import flavours
+from coatcheck_backends.postgresql import store
 from coatcheck_conformance.histories import NotLinearizable, Recorder, check_linearizable
 from doors import opener, options, postgresql_doors
 from houses import seen
@@ -122,9 +122,8 @@ def test_what_others_delete_at_the_servers_default_is_lost_and_what_we_revoke_is
 def test_a_backend_that_leaves_it_to_the_servers_default_is_caught(
     server: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    durability = flavours._durability
-    monkeypatch.setattr(flavours, "_durability", lambda _: durability(False))
-    broken = with_options(url, schema="broken")  # no statements were compiled for it yet
+    monkeypatch.setattr(store, "SETTLE", "SELECT set_config('lock_timeout', $1, false)")
+    broken = with_options(url, schema="broken")
     recorder = Recorder()
     with opener(SessionManager, broken, DEADLINE)() as sessions:
         issued = sessions.issue("ann", method="password", scopes={"a"})

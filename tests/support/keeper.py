@@ -58,7 +58,21 @@ def freeze(pid: int) -> list[int]:
     tell([pid], signal.SIGSTOP)  # from here on it starts no more of them
     stopped = family(pid)
     tell(stopped, signal.SIGSTOP)
+    until = time.monotonic() + 2
+    while any(map(_is_at_work, stopped)) and time.monotonic() < until:
+        time.sleep(0.001)
     return stopped
+
+
+def _is_at_work(pid: int) -> bool:
+    """Whether a thread of it has not stopped yet: the signal only says that it shall."""
+    try:
+        threads = [
+            task.joinpath("stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()
+        ]
+    except OSError:
+        return False
+    return any(stat.rpartition(")")[2].split()[0] not in "TtZX" for stat in threads)
 
 
 def kill(pid: int) -> None:
