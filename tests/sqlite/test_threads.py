@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,32 +11,7 @@ import pytest
 
 from coatcheck import AsyncSessionManager, BackendError, Rejection, Session
 from sqlite_files import PEPPER, Place, twenty_operations
-
-THREADS = 32
-
-
-def all_at_once(work: Callable[[int], Any], number: int = THREADS) -> list[Any]:
-    """What each of so many threads got, having begun together."""
-    answers: list[Any] = [None] * number
-    start = threading.Barrier(number)
-
-    def run(n: int) -> None:
-        start.wait()
-        try:
-            answers[n] = work(n)
-        except BaseException as error:  # noqa: BLE001 - raised below
-            answers[n] = error
-
-    threads = [threading.Thread(target=run, args=(n,)) for n in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-        assert not thread.is_alive(), "a call never ended"
-    for answer in answers:
-        if isinstance(answer, BaseException):
-            raise answer
-    return answers
+from threads_at_once import THREADS, all_at_once
 
 
 def test_each_thread_gets_its_own_users_session(place: Place) -> None:
