@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from coatcheck import AsyncSessionManager, Where
+from coatcheck import AsyncSessionManager, BackendError, Where
+from coatcheck_backends.postgresql import async_store, store
 from coatcheck_conformance.clock import Clock
 from postgresql_places import OLD_PEPPER, Place
 from proxies import Proxy, proxy_to
@@ -217,3 +218,17 @@ def test_a_connection_is_settled_once_and_a_touch_leaves_nothing_behind(place: P
     shown = "SELECT current_setting('synchronous_commit'), current_setting('lock_timeout')"
     assert link.run(shown, ()).rows == [("on", "4500ms")], "less than the deadline"
     backend._store.discard(link)
+
+
+def test_a_connection_that_could_not_be_settled_is_settled_by_the_next_write(
+    place: Place, face: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    witness = Witness(place, face, "off")
+    with monkeypatch.context() as patch:
+        for module in (store, async_store):
+            patch.setattr(module, "SETTLE", "SELECT 1 / (length($1) - length($1))")
+        with pytest.raises(BackendError):
+            witness.sessions.issue("ann", method="password")
+    assert witness.at(lambda: witness.sessions.issue("ann", method="password")) == {
+        ("INSERT", "on")
+    }

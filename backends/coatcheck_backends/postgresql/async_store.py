@@ -38,8 +38,9 @@ class AsyncStore:
             try:
                 statement = statement_for(operation, link.greeting)
                 if statement is operation.statement.bare and not is_fitting(link.patience):
-                    link.patience = patience()
-                    await link.run(SETTLE, (str(link.patience),))
+                    settled = patience()
+                    await link.run(SETTLE, (str(settled),))
+                    link.patience = settled  # not before: it may fail
                 result = await link.run(statement.sql, parameters_of(operation, statement))
             except self._failures as error:
                 self._put_away(link, error)

@@ -36,8 +36,9 @@ class Store:
             try:
                 statement = statement_for(operation, link.greeting)
                 if statement is operation.statement.bare and not is_fitting(link.patience):
-                    link.patience = patience()
-                    link.run(SETTLE, (str(link.patience),))
+                    settled = patience()
+                    link.run(SETTLE, (str(settled),))
+                    link.patience = settled  # not before: it may fail
                 result = link.run(statement.sql, parameters_of(operation, statement))
             except FAILURES as error:
                 self._put_away(link, error)
