@@ -146,7 +146,8 @@ def test_tasks_that_write_all_end_within_the_deadline_and_the_loop_goes_on(place
             before = now
 
     async def scenario() -> None:
-        options = {"pepper": PEPPER, "deadline": DEADLINE}
+        # Long against what a busy machine or a collection of garbage takes out of a process.
+        options = {"pepper": PEPPER, "deadline": timedelta(seconds=1)}
         async with AsyncSessionManager.open(place.url, prepare=False, **options) as sessions:
             gaps: list[float] = []
             beating = asyncio.create_task(heartbeat(gaps))
@@ -156,9 +157,9 @@ def test_tasks_that_write_all_end_within_the_deadline_and_the_loop_goes_on(place
             taken = monotonic() - began
             beating.cancel()
             assert {type(answer) for answer in answers} == {BackendUnavailable}
-            assert taken < 0.6
-            # A hundredth of what the calls took, and far more than a quiet machine needs.
-            assert max(gaps) < 0.1
+            assert 1 <= taken < 1.5
+            # A loop that waited for one of them stood still for as long as it waited.
+            assert max(gaps) < 0.5
             worker.ask("unlock")
             assert await sessions.count() == 0
             assert await sessions.validate((await sessions.issue("ann", method="password")).token)
