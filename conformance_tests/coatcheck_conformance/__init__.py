@@ -1,13 +1,40 @@
-"""The laws of coatcheck, and what it takes to test them on any backend.
+"""The laws of coatcheck, as a suite that anyone can run on any backend.
 
-- `laws`: the nineteen laws, by number, as data
-- `model`: what every call must answer, written from the laws, as a dictionary
-- `histories`: was a recorded concurrent history linearizable?
-- `strategies`: Hypothesis strategies for legal and illegal values
-- `clock`: a clock that moves when it is told to
-- `faces`: one blocking face for both managers
-- `relay`: a backend between the core and another, to listen in, to meddle, or to
-  hide the optional hooks
+The author of a backend writes a `Harness` and runs the suite on it: as a class of pytest's
+(`Conformance`, with the plugin `coatcheck_conformance.plugin`), from code (`run`), or, for a
+backend that is installed, by `coatcheck conformance URL`.
+
+What the suite itself is made of: `laws` (the nineteen, as data), `checks` (each of them as
+properties), `model` (what every call must answer), `histories` (was it linearizable?),
+`strategies`, `clock`, `faces`, `relay`, and `frame`, on which the checks stand.
 
 Only public names of `coatcheck` are used. Needs the extra `conformance`.
 """
+
+from __future__ import annotations
+
+from .harness import Face, Harness, NotShown, Transaction
+from .laws import LAWS, Law
+from .profiles import DEFAULT, PROFILES, QUICK, THOROUGH, Profile
+from .report import Failure, Outcome, Report
+from .running import run
+from .suite import Conformance
+
+__all__ = [
+    "DEFAULT",
+    "LAWS",
+    "PROFILES",
+    "QUICK",
+    "THOROUGH",
+    "Conformance",
+    "Face",
+    "Failure",
+    "Harness",
+    "Law",
+    "NotShown",
+    "Outcome",
+    "Profile",
+    "Report",
+    "Transaction",
+    "run",
+]

@@ -7,6 +7,8 @@ from typing import Final
 
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND: Final = timedelta(milliseconds=1)
+SECOND: Final = timedelta(seconds=1)
+LONG: Final = timedelta(days=365)
 START: Final = datetime(2030, 1, 2, 3, 4, 5, 678_000, tzinfo=UTC)
 
 

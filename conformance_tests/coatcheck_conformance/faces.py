@@ -32,13 +32,20 @@ def blocking(call: Callable[..., Any], runner: asyncio.Runner) -> Callable[..., 
     if not iscoroutinefunction(call):
         return call
 
-    # Not `runner.run`: that sets the signal handler anew, which takes longer than the call.
-    run = runner.get_loop().run_until_complete
+    loop = runner.get_loop()
 
     def block(*args: Any, **kwargs: Any) -> Any:
-        return run(call(*args, **kwargs))
+        return awaited(loop, call(*args, **kwargs))
 
     return block
+
+
+def awaited(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
+    """What a coroutine gives, on this loop; also from another thread while the loop runs."""
+    if loop.is_running():
+        return asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+    # Not `Runner.run`: that sets the signal handler anew, which takes longer than the call.
+    return loop.run_until_complete(coroutine)
 
 
 def run_together(runner: asyncio.Runner, calls: list[Coroutine[Any, Any, T]]) -> list[T]:

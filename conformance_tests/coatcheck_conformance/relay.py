@@ -8,6 +8,7 @@ backends; `relay_over` has the same for asynchronous ones.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Callable
 from inspect import isawaitable
@@ -73,9 +74,9 @@ class RequiredOnly:
 
     @hookimpl
     def info(self) -> BackendInfo:
-        return self._info(REQUIRED_HOOKS)
+        return self.told(REQUIRED_HOOKS)
 
-    def _info(self, hooks: frozenset[str]) -> BackendInfo:
+    def told(self, hooks: frozenset[str]) -> BackendInfo:
         """What the backend says of itself, as far as `hooks` go."""
         info = cast(BackendInfo, self.ask("info"))
         lacks = frozenset[str]() if "bound" in hooks else {Capability.TRANSACTIONS}
@@ -133,7 +134,7 @@ class Relay(RequiredOnly):
 
     @hookimpl
     def info(self) -> BackendInfo:
-        return self._info(REQUIRED_HOOKS | OPTIONAL_HOOKS)
+        return self.told(REQUIRED_HOOKS | OPTIONAL_HOOKS)
 
     @hookimpl
     def count(self, where: Where) -> int:
@@ -161,7 +162,7 @@ class BindingRelay(Relay):
 
     @hookimpl
     def info(self) -> BackendInfo:
-        return self._info(REQUIRED_HOOKS | OPTIONAL_HOOKS | {"bound"})
+        return self.told(REQUIRED_HOOKS | OPTIONAL_HOOKS | {"bound"})
 
     @hookimpl
     def bound(self, transaction: Any, ended: Callable[[bool], None]) -> object:
@@ -171,18 +172,31 @@ class BindingRelay(Relay):
 
 
 @functools.cache
-def _asynchronous(kind: type[RequiredOnly]) -> type[RequiredOnly]:
-    """The same with coroutine functions as hooks, but for `info` and `bound`."""
-    hooks = [name for name in REQUIRED_HOOKS | OPTIONAL_HOOKS if hasattr(kind, name)]
-    methods = {name: _awaiting(getattr(kind, name)) for name in hooks if name != "info"}
-    return type(f"Async{kind.__name__}", (kind,), methods)
+def _relaying(hooks: frozenset[str], asynchronous: bool) -> type[RequiredOnly]:
+    """A relay that shows just these optional hooks beside the required ones; for an
+    asynchronous backend with coroutine functions, but for `info` and `bound`."""
+    methods: dict[str, Any] = {hook: getattr(BindingRelay, hook) for hook in hooks}
+    if asynchronous:
+        waiting = (REQUIRED_HOOKS | hooks) - {"info", "bound"}
+        methods |= {hook: _awaiting(getattr(BindingRelay, hook)) for hook in waiting}
+
+    def info(self: RequiredOnly) -> BackendInfo:
+        return self.told(REQUIRED_HOOKS | hooks)
+
+    return type("Relay", (RequiredOnly,), {**methods, "info": hookimpl(info)})
 
 
 def _awaiting(hook: Callable[..., Any]) -> Callable[..., Any]:
     # With the name, the arguments and the mark of the hook itself.
     @functools.wraps(hook)
     async def awaiting(self: RequiredOnly, *args: Any) -> Any:
-        answer = self._pass(hook.__name__, *args)
+        self.calls.append(hook.__name__)
+        action = self.before.pop(hook.__name__, None)
+        if action is not None:
+            # In a thread, from which it may ask what runs on this loop.
+            await asyncio.to_thread(action)
+        instead = self.instead.get(hook.__name__)
+        answer = self.ask(hook.__name__, *args) if instead is None else instead(*args)
         return await answer if isawaitable(answer) else answer
 
     return awaiting
@@ -190,7 +204,7 @@ def _awaiting(hook: Callable[..., Any]) -> Callable[..., Any]:
 
 def relay_over(backend: object, *, required_only: bool = False) -> RequiredOnly:
     """The relay that shows every hook which the backend has, or the required ones alone."""
-    shown = BindingRelay if hasattr(backend, "bound") else Relay
-    kind = RequiredOnly if required_only else shown
+    optional = OPTIONAL_HOOKS | {"bound"}
+    hooks = frozenset() if required_only else {hook for hook in optional if hasattr(backend, hook)}
     info = cast(BackendInfo, cast(Any, backend).info())
-    return (_asynchronous(kind) if info.asynchronous else kind)(backend)
+    return _relaying(frozenset(hooks), info.asynchronous)(backend)

@@ -1,0 +1,117 @@
+"""A call with filters reads or changes exactly the sessions that match all of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hypothesis import strategies as st
+
+from coatcheck import InvalidInput
+
+from ..frame.expecting import equal, raises
+from ..frame.people import MOMENTS, SCOPES, SECOND, everything, filters, people, populate
+from ..frame.registry import check
+from ..frame.stage import Stage
+from ..frame.trying import for_all
+from ..model import differences, facts_of
+
+ALL = ("user_id", "method", "scope", "live", "pepper_id")
+MOMENT = st.sampled_from(MOMENTS)
+
+
+def _unchanged(stage: Stage, population) -> bool:
+    stored, expected = everything(stage), population.model.sessions
+    return stored.keys() == expected.keys() and not any(
+        differences(stored[session_id], expected[session_id]) for session_id in stored
+    )
+
+
+@check(7)
+def reads_see_exactly_what_matches_every_filter(stage: Stage) -> None:
+    several = st.lists(filters(*ALL), min_size=3, max_size=4)
+
+    @for_all(stage, drawn=people(), moment=MOMENT, several=several)
+    def check(drawn: list[Any], moment: timedelta, several: list[Any]) -> None:
+        population = populate(stage, drawn)
+        stage.clock.move(moment)
+        for chosen in map(population.named, several):
+            expected = population.model.matching(stage.clock(), **chosen)
+            found = stage.manager().find(**chosen)
+            equal([session.id for session in found], [facts.id for facts in expected])
+            equal(stage.manager().count(**chosen), len(expected))
+            for session, facts in zip(found, expected, strict=True):
+                equal(differences(facts_of(session), facts), {})
+                assert stage.record(facts.id).key_hash not in repr(vars_of(session))
+        assert _unchanged(stage, population), "a read changes nothing"
+
+
+def vars_of(session) -> list:
+    """Everything that hangs on a session, public or not."""
+    return [getattr(session, name) for name in type(session).__slots__]
+
+
+@check(7)
+def update_all_changes_exactly_the_live_ones_that_match(stage: Stage) -> None:
+    changes = st.fixed_dictionaries(
+        {"scopes": st.frozensets(st.sampled_from(SCOPES), max_size=2)},
+        optional={
+            "metadata": st.just({"new": True}),
+            "inactivity_timeout": st.sampled_from((None, 2 * SECOND, 60 * SECOND)),
+        },
+    )
+
+    @for_all(stage, drawn=people(), moment=MOMENT, chosen=filters("user_id", "method", "pepper_id"),
+             changes=changes)  # fmt: skip
+    def check(
+        drawn: list[Any], moment: timedelta, chosen: dict[str, Any], changes: dict[str, Any]
+    ) -> None:
+        population = populate(stage, drawn)
+        stage.clock.move(moment)
+        chosen = population.named(chosen)
+        number = stage.manager().update_all(**(chosen or {"everyone": True}), **changes)
+        equal(number, population.model.update_all(stage.clock(), chosen, **changes))
+        assert _unchanged(stage, population)
+
+
+@check(7)
+def revoke_all_removes_exactly_what_matches_and_is_not_kept(stage: Stage) -> None:
+    @for_all(stage, drawn=people(), moment=MOMENT, kept=st.sets(st.integers(0, 7), max_size=3),
+             chosen=filters("user_id", "method", "scope", "pepper_id"))  # fmt: skip
+    def check(drawn: list[Any], moment: timedelta, kept: set[Any], chosen: dict[str, Any]) -> None:
+        population = populate(stage, drawn)
+        stage.clock.move(moment)
+        chosen = population.named(chosen)
+        keep = [session_id for n, session_id in enumerate(population.tokens) if n in kept]
+        refs = stage.manager().revoke_all(**(chosen or {"everyone": True}), keep=keep)
+        expected = population.model.revoke_all(stage.clock(), chosen, keep)
+        equal(sorted(tuple(ref) for ref in refs), sorted(expected))
+        assert _unchanged(stage, population)
+
+
+@check(7)
+def no_filter_or_one_of_none_never_means_everybody(stage: Stage) -> None:
+    calls = st.sampled_from(("find", "count", "update_all", "revoke_all"))
+    nothing = st.sampled_from(("user_id", "method", "scope", "live", "pepper_id"))
+
+    @for_all(stage, drawn=people(1, 3), call=calls, none=nothing,
+             others=filters("user_id", "method", "pepper_id"), everyone=st.booleans())  # fmt: skip
+    def check(
+        drawn: list[Any], call: str, none: str, others: dict[str, Any], everyone: bool
+    ) -> None:
+        population = populate(stage, drawn)
+        stage.relay.calls.clear()
+        lacks = {"update_all": ("scope", "live"), "revoke_all": ("live",)}.get(call, ())
+        none = "user_id" if none in lacks else none
+        fields = {"scopes": {"new"}} if call == "update_all" else {}
+        bulk = call in ("update_all", "revoke_all")
+        refused = [{**population.named(others), none: None}]
+        if bulk:
+            refused += [{}, {**population.named(others), none: None, "everyone": True}]
+            if others and everyone:
+                refused.append({**population.named(others), "everyone": True})
+        for arguments in refused:
+            with raises(InvalidInput):
+                getattr(stage.manager(), call)(**arguments, **fields)
+        equal(stage.relay.calls, [], "the store was not even asked")
+        assert _unchanged(stage, population)

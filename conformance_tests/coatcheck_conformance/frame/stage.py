@@ -1,0 +1,185 @@
+"""Where a check is tried: a harness at work under one of the managers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+from zlib import crc32
+
+from coatcheck import (
+    AsyncSessionManager,
+    BackendInfo,
+    Capability,
+    Record,
+    SessionManager,
+    Where,
+)
+
+from ..clock import Clock
+from ..faces import awaited
+from ..harness import Face, Harness, NotShown
+from ..profiles import Profile
+from ..relay import relay_over
+from .story import Narrated, Story
+
+PEPPERS: Final = tuple(
+    f"pepper number {n}, long enough to be one of the good ones" for n in range(6)
+)
+
+
+class Stage:
+    """A backend with a relay in front of it, a clock, and managers of one kind.
+
+    :ivar wanted: examples of each property.
+    :ivar examples: how many were tried to the end.
+    :ivar seed: from which everything is drawn.
+    """
+
+    def __init__(self, harness: Harness, face: Face, profile: Profile, seed: int = 0) -> None:
+        self.harness, self.face, self.profile = harness, face, profile
+        self.asynchronous = face is Face.ASYNC
+        self.clock, self.story = Clock(), Story()
+        self.wanted = profile.examples
+        self.examples = 0
+        self.seed = self.run_seed = seed
+        self._managers: dict[tuple[tuple[str, Any], ...], Any] = {}
+        self._remembered: dict[str, Any] = {}
+        self._rooms = ExitStack()
+        self.backend: Any = self._opened()
+        self.info: BackendInfo = self.backend.info()
+        if self.info.asynchronous and not self.asynchronous:
+            raise NotShown("the backend is asynchronous only")
+        self.relay = relay_over(self.backend)
+        try:
+            self.manager()
+        except BaseException:
+            self.close()
+            raise
+
+    def _opened(self) -> object:
+        if self.asynchronous:
+            try:
+                return self.harness.open_async()
+            except NotShown:
+                pass
+        return self.harness.open()
+
+    def begin(self, check: str, wanted: int) -> None:
+        """The next check, which finds the stage empty."""
+        self.clear()
+        self.wanted, self.examples = wanted, 0
+        self.seed = crc32(f"{self.run_seed} {check} {self.face}".encode())
+
+    @cached_property
+    def runner(self) -> asyncio.Runner:
+        """The event loop of the asynchronous managers."""
+        return self._rooms.enter_context(asyncio.Runner())
+
+    def manager(self, **options: Any) -> Any:
+        """A manager with these options, the same one for the same options; its calls block."""
+        key = tuple(sorted(options.items()))
+        if key not in self._managers:
+            self._managers[key] = self._open(options)
+        return self._managers[key]
+
+    def _open(self, options: dict[str, Any]) -> Any:
+        chosen = {"pepper": PEPPERS[0], "clock": self.clock, **options}
+        if not self.asynchronous:
+            manager = SessionManager(self.relay, **chosen)
+            self._rooms.callback(manager.close)
+            return Narrated(manager, self.story, None)
+        waiting = AsyncSessionManager(self.relay, **chosen)
+        self.wait(waiting.start())
+        self._rooms.callback(lambda: self.wait(waiting.close()))
+        return Narrated(waiting, self.story, self.runner)
+
+    def wait(self, awaitable: Any) -> Any:
+        """What it gives, on the loop of the asynchronous managers."""
+        return awaited(self.runner.get_loop(), awaitable)
+
+    def remembered(self, name: str, make: Callable[[], Any]) -> Any:
+        """What `make` gave the first time that it was asked under this name."""
+        if name not in self._remembered:
+            self._remembered[name] = make()
+        return self._remembered[name]
+
+    @cached_property
+    def elsewhere(self) -> Any:
+        """A manager as another process would have it: on a backend of its own where the store
+        is shared. It can be used while a call of another manager is under way."""
+        backend = self.harness.open() if Capability.SHARED in self.info.capabilities else None
+        options: Any = {"pepper": PEPPERS[0], "clock": self.clock}
+        other: Any = self.backend if backend is None else backend
+        if other.info().asynchronous:
+            waiting = AsyncSessionManager(other, **options)
+            self.wait(waiting.start())
+            self._rooms.callback(lambda: self.wait(waiting.close()))
+            return Narrated(waiting, self.story, self.runner)
+        manager = SessionManager(other, **options)
+        self._rooms.callback(manager.close)
+        return Narrated(manager, self.story, None)
+
+    def need(self, capability: Capability) -> None:
+        """Raise `NotShown` if the backend does not declare it."""
+        if capability not in self.info.capabilities:
+            raise NotShown(f"the backend does not declare `{capability}`")
+
+    def has(self, hook: str) -> bool:
+        """Whether the backend has this optional hook."""
+        return hasattr(self.backend, hook)
+
+    def hook_of(self, call: str) -> str:
+        """By which hook the store is asked in this call of a manager, at the decisive step."""
+        hooks = {
+            "update_all": ("update_where", "update"),
+            "revoke_all": ("delete_where", "delete"),
+            "purge": ("purge", "delete"),
+            "count": ("count", "find"),
+            "pepper_status": ("pepper_counts", "find"),
+            "revoke": ("delete", "delete"),
+        }
+        own, composed = hooks.get(call, (call, call))
+        return own if self.has(own) else composed
+
+    def ask(self, hook: str, *args: Any) -> Any:
+        """A hook of the backend itself, past core and relay."""
+        try:
+            answer = getattr(self.backend, hook)(*args)
+            answer = self.wait(answer) if self.info.asynchronous else answer
+        except Exception as error:
+            self.story.tell(f"the hook {hook}", args, {}, error)
+            raise
+        self.story.tell(f"the hook {hook}", args, {}, answer)
+        return answer
+
+    def record(self, session_id: UUID) -> Any:
+        """The stored row, behind the manager's back; `None` if there is none."""
+        return self.ask("load", session_id)
+
+    def put(self, record: Record) -> None:
+        """Store a row behind the manager's back, in place of any with its id."""
+        self.ask("delete", record.id, Where())
+        self.ask("insert", record)
+
+    def meanwhile(self, hook: str, action: Callable[[], object]) -> None:
+        """Let something happen just before the next call of a hook."""
+        self.relay.before[hook] = action
+
+    def clear(self) -> None:
+        """No sessions, the clock at its start, nothing set up in the relay, nothing told."""
+        self.relay.reset()
+        self.clock.reset()
+        self.harness.reset()
+        self.story.begin()
+
+    def at_close(self, action: Callable[[], object]) -> None:
+        """Do this before the managers are closed."""
+        self._rooms.callback(action)
+
+    def close(self) -> None:
+        """Close every manager, and with them the backend."""
+        self._rooms.close()

@@ -1,0 +1,142 @@
+"""What happened in an example, so that a failure can tell it as a short history."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from inspect import iscoroutinefunction
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from coatcheck import IssuedSession, Record, Rejection, Session
+
+from ..faces import blocking
+
+LONGEST_LINE = 300
+
+
+class Event(NamedTuple):
+    """A call and what it gave."""
+
+    name: str
+    args: tuple[Any, ...]
+    options: dict[str, Any]
+    answer: Any
+
+
+class Story:
+    """The calls of an example, in their order. They are put into words only for a failure."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self._lock = threading.Lock()
+
+    def begin(self) -> None:
+        """Nothing has happened yet."""
+        self.events = []
+
+    def tell(self, name: str, args: tuple[Any, ...], options: dict[str, Any], answer: Any) -> None:
+        """A call has ended."""
+        with self._lock:
+            self.events.append(Event(name, args, options, answer))
+
+    def lines(self) -> list[str]:
+        """A line for each call, with letters for ids and tokens."""
+        names = Names()
+        for event in self.events:
+            names.learn(event.answer)
+        return [self._line(event, names) for event in self.events]
+
+    @staticmethod
+    def _line(event: Event, names: Names) -> str:
+        words = [names.of(each) for each in event.args]
+        words += [f"{key}={names.of(value)}" for key, value in event.options.items()]
+        line = f"{event.name}({', '.join(words)}) -> {names.of(event.answer)}"
+        return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 4]} ..."
+
+
+class Names:
+    """Short names for what is random in every run: ids, tokens and hashes."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, str] = {}
+        self._ids: dict[UUID, str] = {}
+
+    def learn(self, answer: Any) -> None:
+        """A session that was issued gets the next letter."""
+        if isinstance(answer, IssuedSession):
+            name = f"session {chr(ord('A') + len(self._ids) % 26)}"
+            self._ids.setdefault(answer.session.id, name)
+            self._words[answer.token] = f"<token of {name}>"
+
+    def of(self, value: Any) -> str:
+        """A value in a few words."""
+        if isinstance(value, IssuedSession):
+            return f"{self.of(value.session.id)}, valid until {_instant(value.session.valid_until)}"
+        if isinstance(value, Session):
+            return f"Session({self.of(value.id)}, {value.user_id!r}, scopes {_set(value.scopes)}, "\
+                   f"valid until {_instant(value.valid_until)})"  # fmt: skip
+        if isinstance(value, Rejection):
+            return f"rejected: {value.reason}"
+        if isinstance(value, Record):
+            return f"Record({self.of(value.id)}, {value.user_id!r}, ...)"
+        if isinstance(value, UUID):
+            return self._ids.get(value, str(value))
+        if isinstance(value, datetime):
+            return _instant(value)
+        if isinstance(value, timedelta):
+            return f"{value.total_seconds():g} s"
+        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+            return f"[{', '.join(self.of(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
+        if isinstance(value, BaseException):
+            return f"{type(value).__name__}: {self._without_ids(str(value))}"
+        return self._words.get(value, repr(value)) if isinstance(value, str) else repr(value)
+
+    def _without_ids(self, text: str) -> str:
+        for session_id, name in self._ids.items():
+            text = text.replace(str(session_id), name)
+        return text
+
+
+def _instant(instant: datetime | None) -> str:
+    return "for ever" if instant is None else instant.isoformat(" ", "milliseconds")
+
+
+def _set(values: Iterable[str]) -> str:
+    return "{" + ", ".join(sorted(values)) + "}"
+
+
+class Narrated:
+    """A manager whose calls block, whichever it is, and are told to a story.
+
+    :ivar manager: the manager itself, for those who call it from many places at once.
+    """
+
+    def __init__(self, manager: Any, story: Story, runner: asyncio.Runner | None) -> None:
+        self.manager = manager
+        self._story, self._runner = story, runner
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self.manager, name)
+        if not callable(attribute):
+            return attribute
+        call: Callable[..., Any] = attribute
+        if self._runner is not None and iscoroutinefunction(call):
+            call = blocking(call, self._runner)
+        told = self._telling(name, call)
+        self.__dict__[name] = told  # looked up once
+        return told
+
+    def _telling(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def telling(*args: Any, **options: Any) -> Any:
+            try:
+                answer = call(*args, **options)
+            except Exception as error:
+                self._story.tell(name, args, options, error)
+                raise
+            self._story.tell(name, args, options, answer)
+            return answer
+
+        return telling
