@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 
@@ -21,7 +21,7 @@ from .frame.registry import Check, every_check
 from .frame.stage import Stage
 from .harness import Face, Harness, NotShown
 from .profiles import PROFILES, QUICK
-from .report import Failure, Outcome, Report
+from .report import Outcome, Report
 from .running import unshown
 from .suite import Conformance
 
@@ -62,7 +62,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each check under each manager."""
     if "conformance_check" not in metafunc.fixturenames:
         return
-    suite: type[Conformance] = metafunc.cls  # type: ignore[assignment]
+    suite = cast(type[Conformance], metafunc.cls)
     cases = [(check, face) for face in suite.faces for check in every_check()]
     ids = [f"{check.law:02}-{check.name}-{face}" for check, face in cases]
     metafunc.parametrize(("conformance_check", "conformance_face"), cases, ids=ids)
@@ -90,7 +90,7 @@ class Stages:
         if suite.harness not in self._harnesses:
             self._harnesses[suite.harness] = harness = suite.harness()
             self._rooms.callback(harness.close)
-        profile = suite.profile or PROFILES[self._config.getoption("--conformance-profile")]
+        profile = suite.profile or PROFILES[str(self._config.getoption("--conformance-profile"))]
         seed: int = getattr(self._config, SEED)
         try:
             stage = Stage(self._harnesses[suite.harness], face, profile, seed)
@@ -122,7 +122,7 @@ def conformance_stage(
     conformance_face: Face,
 ) -> Stage:
     """The stage of a test."""
-    suite: type[Conformance] = request.cls
+    suite = cast(type[Conformance], request.cls)  # pyright: ignore[reportUnknownMemberType]
     try:
         return conformance_stages.of(suite, conformance_face)
     except NotShown as missing:
@@ -153,7 +153,6 @@ def reports_of(terminalreporter: Any) -> dict[str, Report]:
             continue
         for name, value in report.user_properties:
             if name == "conformance":
-                failure = value["failure"] and Failure(**value["failure"])
-                outcome = Outcome(**{**value, "failure": failure})
+                outcome = Outcome.of(value)
                 reports.setdefault(outcome.harness, Report()).outcomes.append(outcome)
     return reports

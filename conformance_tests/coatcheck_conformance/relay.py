@@ -205,6 +205,6 @@ def _awaiting(hook: Callable[..., Any]) -> Callable[..., Any]:
 def relay_over(backend: object, *, required_only: bool = False) -> RequiredOnly:
     """The relay that shows every hook which the backend has, or the required ones alone."""
     optional = OPTIONAL_HOOKS | {"bound"}
-    hooks = frozenset() if required_only else {hook for hook in optional if hasattr(backend, hook)}
+    hooks = frozenset(hook for hook in optional if hasattr(backend, hook) and not required_only)
     info = cast(BackendInfo, cast(Any, backend).info())
-    return _relaying(frozenset(hooks), info.asynchronous)(backend)
+    return _relaying(hooks, info.asynchronous)(backend)

@@ -12,6 +12,7 @@ from .laws import LAWS
 KEPT: Final = "kept"
 BROKEN: Final = "BROKEN"
 NOT_SHOWN: Final = "not shown"
+NOT_ASKED: Final = "not asked for"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ class Outcome:
     seed: int
     not_shown: str = ""
     failure: Failure | None = None
+
+    @classmethod
+    def of(cls, plain: dict[str, Any]) -> Outcome:
+        """The outcome that `dataclasses.asdict` took apart, for instance in another process."""
+        failure: dict[str, Any] | None = plain["failure"]
+        whole: dict[str, Any] = {**plain, "failure": failure and Failure(**failure)}
+        return cls(**whole)
 
     @property
     def state(self) -> str:
@@ -119,10 +127,13 @@ class Report:
         faces = list(rows[0].examples)
         lines = ["".join([f"{'law':<34}", f"{'':<11}", *(f"{face:>10}" for face in faces)])]
         for row in rows:
+            if row.not_shown == [NOT_ASKED]:
+                continue
             numbers = (f"{row.examples[face]:>10}" for face in faces)
             lines.append("".join([f"{row.heading:<34}", f"{row.state:<11}", *numbers]))
             lines += [f"    not shown: {each}" for each in row.not_shown]
-        return lines
+        unasked = [row.heading.partition(",")[0] for row in rows if row.not_shown == [NOT_ASKED]]
+        return [*lines, f"{NOT_ASKED}: {', '.join(unasked)}"] if unasked else lines
 
     def to_json(self) -> str:
         """Everything, for programmes."""
@@ -138,7 +149,7 @@ class Report:
 def _missing(outcomes: list[Outcome]) -> list[str]:
     """What was not shown, and why: each check once, with the managers where it was not."""
     if not outcomes:
-        return ["not asked for"]
+        return [NOT_ASKED]
     reasons: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         if outcome.not_shown:

@@ -7,7 +7,7 @@ import logging
 import math
 import secrets
 import traceback
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import closing, contextmanager
 from time import monotonic
 
@@ -60,7 +60,7 @@ def run(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _quiet() -> Generator[None]:
     """Checks bring about what coatcheck logs; without a handler Python would print that."""
     log, nowhere = logging.getLogger("coatcheck"), logging.NullHandler()
     log.addHandler(nowhere)
@@ -165,10 +165,11 @@ def failure_of(check: Check, error: BaseException, stage: Stage) -> Failure:
 
 def _message(error: BaseException) -> str:
     """The words of an assertion, or else its line."""
+    if str(error):
+        return str(error)
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(HERE)]
     inside = [frame for frame in frames if "/frame/" not in frame.filename] or frames
-    line = linecache.getline(inside[-1].filename, inside[-1].lineno or 0).strip() if inside else ""
-    return " ".join(filter(None, (str(error), f"({line})" if line else "")))
+    return linecache.getline(inside[-1].filename, inside[-1].lineno or 0).strip() if inside else ""
 
 
 def _traced(error: BaseException) -> str:

@@ -51,6 +51,7 @@ def acknowledged_writes_survive_the_death_of_their_writer(stage: Stage) -> None:
 @check(15, shares=False)
 def acknowledged_writes_survive_the_death_of_the_store(stage: Stage) -> None:
     stage.need(Capability.DURABLE)
+    stage.harness.crash()
     stage.wanted = stage.profile.deaths
 
     @for_all(stage, steps=STEPS)

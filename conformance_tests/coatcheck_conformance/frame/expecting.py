@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -47,7 +47,7 @@ class Caught:
 
 
 @contextmanager
-def raises(kind: type[BaseException], match: str = "") -> Iterator[Caught]:
+def raises(kind: type[BaseException], match: str = "") -> Generator[Caught]:
     """What is done within raises an exception of this kind, and its words match."""
     caught = Caught()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from coatcheck import IssuedSession, Record, Rejection, Session
 from ..faces import blocking
 
 LONGEST_LINE = 300
+TOKEN = re.compile("[a-z][a-z0-9]{1,15}_[A-Za-z0-9_-]{40,}")
 
 
 class Event(NamedTuple):
@@ -92,7 +94,12 @@ class Names:
             return f"[{', '.join(self.of(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
         if isinstance(value, BaseException):
             return f"{type(value).__name__}: {self._without_ids(str(value))}"
-        return self._words.get(value, repr(value)) if isinstance(value, str) else repr(value)
+        return self._text(value) if isinstance(value, str) else repr(value)
+
+    def _text(self, text: str) -> str:
+        if text in self._words:
+            return self._words[text]
+        return "<another token>" if TOKEN.fullmatch(text) else repr(text)
 
     def _without_ids(self, text: str) -> str:
         for session_id, name in self._ids.items():

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, Verbosity, given, seed, settings
 from hypothesis.errors import UnsatisfiedAssumption
 
+from ..harness import NotShown
 from .expecting import Broken
 from .stage import Stage
 
@@ -63,7 +64,7 @@ def for_all(stage: Stage, **strategies: Any) -> Callable[[Callable[..., None]], 
             stage.clear()
             try:
                 property_(**drawn)
-            except UnsatisfiedAssumption:
+            except (UnsatisfiedAssumption, NotShown):
                 raise
             except Exception as error:
                 failed[:] = [Counterexample(error, _shown(drawn), stage.story.lines())]

@@ -15,6 +15,8 @@ from typing import Any
 
 from coatcheck import SessionManager
 
+from ..clock import Clock
+
 Step = tuple[str, int]
 
 
@@ -71,7 +73,7 @@ def killed_after(number: int, url: str, pepper: str, steps: list[Step]) -> list[
 
 def main(url: str, pepper: str) -> None:
     """See the module's own words."""
-    with SessionManager.open(url, pepper=pepper, prepare=False) as sessions:
+    with SessionManager.open(url, pepper=pepper, clock=Clock(), prepare=False) as sessions:
         for answer in write(sessions, json.loads(sys.stdin.readline())):
             sys.stdout.write(f"{answer}\n")
             sys.stdout.flush()
