@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
@@ -136,14 +136,50 @@ class Report:
         return [*lines, f"{NOT_ASKED}: {', '.join(unasked)}"] if unasked else lines
 
     def to_json(self) -> str:
-        """Everything, for programmes."""
+        """Everything, for programs, on one line."""
         told: dict[str, Any] = {
             "ok": self.ok,
             "broken": sorted(self.broken),
             "laws": [asdict(row) for row in self.rows()],
             "outcomes": [{**asdict(o), "state": o.state} for o in self.outcomes],
         }
-        return json.dumps(told, indent=2)
+        return json.dumps(told)
+
+
+WIDTH: Final = 12
+
+
+def side_by_side(reports: Mapping[str, Report]) -> list[str]:
+    """Several harnesses in one table: the examples of each law, under all managers together."""
+    if len(reports) == 1:
+        return next(iter(reports.values())).table()
+    names = sorted(reports)
+    columns = {name: {row.heading: row for row in reports[name].rows()} for name in names}
+    lines = ["".join([f"{'law':<34}", *(f"{name:>{_width(name)}}" for name in names)])]
+    reasons: dict[str, list[str]] = {}
+    for heading in dict.fromkeys(heading for column in columns.values() for heading in column):
+        asked = {name: columns[name][heading] for name in names if heading in columns[name]}
+        asked = {name: row for name, row in asked.items() if row.not_shown != [NOT_ASKED]}
+        if not asked:
+            continue
+        cells = (f"{_cell(asked.get(name)):>{_width(name)}}" for name in names)
+        lines.append("".join([f"{heading:<34}", *cells]))
+        for name, row in asked.items():
+            for each in row.not_shown:
+                number = heading.partition(",")[0]
+                reasons.setdefault(f"{number}, {each}", []).append(name)
+    shown = (f"not shown of {', '.join(on)}: {each}" for each, on in reasons.items())
+    return [*lines, *shown]
+
+
+def _width(name: str) -> int:
+    return max(WIDTH, len(name) + 2)
+
+
+def _cell(row: Row | None) -> str:
+    if row is None:
+        return ""
+    return str(sum(row.examples.values())) if row.state == KEPT else row.state
 
 
 def _missing(outcomes: list[Outcome]) -> list[str]:
