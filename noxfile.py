@@ -43,6 +43,25 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def conformance(session: nox.Session) -> None:
+    """The public suite on every store of ours, with servers of its own that it kills.
+
+    `-- --conformance-profile=thorough` takes hours. `COATCHECK_RUNS=20` runs it that often, each
+    time from another seed, until it fails, which a correct backend must not."""
+    session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("tests"))
+    command = ["pytest", "-n", "2", "tests/conformance", "--conformance-profile=default"]
+    for _ in range(int(os.environ.get("COATCHECK_RUNS", "1"))):
+        session.run(*command, *session.posargs, env={"COATCHECK_OWN_SERVERS": "1"})
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """The public suite against every broken backend and manager of the zoo."""
+    session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("tests"))
+    session.run("pytest", "-n", "2", "tests/mutants", *session.posargs)
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """Servers killed, frozen, cut off and deposed under load, and those who start them tested.
     `COATCHECK_FAULTS=50` has each fault happen that often, and takes accordingly; the default

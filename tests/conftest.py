@@ -16,7 +16,7 @@ import shared_servers
 from servers import ServerMissing
 from shared_servers import mongodb_database, new_name, postgresql_database, with_options
 
-pytest_plugins = ["tables"]
+pytest_plugins = ["coatcheck_conformance.plugin", "tables"]
 
 
 @pytest.hookimpl(optionalhook=True)

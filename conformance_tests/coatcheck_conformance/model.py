@@ -124,17 +124,32 @@ class Model:
         self.sessions[facts.id] = replace(facts, metadata=copy.deepcopy(facts.metadata))
 
     def validate(
-        self, session_id: UUID, now: datetime, *, touch: bool, pepper_id: str
-    ) -> Facts | Literal["unknown"] | End:
-        """For the right secret. `pepper_id` is the one under which the manager writes."""
+        self,
+        session_id: UUID,
+        now: datetime,
+        *,
+        touch: bool,
+        pepper_id: str,
+        known: Collection[str] | None = None,
+        touch_interval: timedelta | None = None,
+    ) -> Facts | Literal["unknown", "unknown_pepper"] | End:
+        """For the right secret.
+
+        :param pepper_id: the one under which the manager writes.
+        :param known: those under which it verifies; all, if not given.
+        :param touch_interval: that of the manager, if it is not the usual one.
+        """
         facts = self.sessions.get(session_id)
         if facts is None:
             return "unknown"
+        if known is not None and facts.pepper_id not in known:
+            return "unknown_pepper"
         end = facts.end(now)
         if end is not None:
             return end
         if touch:
-            due = rounded(now) - facts.last_used_at >= facts.interval(self.touch_interval)
+            interval = self.touch_interval if touch_interval is None else touch_interval
+            due = rounded(now) - facts.last_used_at >= facts.interval(interval)
             used = max(rounded(now), facts.last_used_at) if due else facts.last_used_at
             facts = replace(facts, last_used_at=used, pepper_id=pepper_id)
             self.sessions[session_id] = facts

@@ -21,7 +21,7 @@ from .frame.registry import Check, every_check
 from .frame.stage import Stage
 from .harness import Face, Harness, NotShown
 from .profiles import PROFILES, QUICK
-from .report import Outcome, Report
+from .report import Outcome, Report, side_by_side
 from .running import unshown
 from .suite import Conformance
 
@@ -90,7 +90,7 @@ class Stages:
         if suite.harness not in self._harnesses:
             self._harnesses[suite.harness] = harness = suite.harness()
             self._rooms.callback(harness.close)
-        profile = suite.profile or PROFILES[str(self._config.getoption("--conformance-profile"))]
+        profile = suite.profiles[str(self._config.getoption("--conformance-profile"))]
         seed: int = getattr(self._config, SEED)
         try:
             stage = Stage(self._harnesses[suite.harness], face, profile, seed)
@@ -133,14 +133,14 @@ def conformance_stage(
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """A table for each harness."""
+    """What was tried of each law on each harness, and what was not, and why."""
     reports = reports_of(terminalreporter)
-    for name, report in sorted(reports.items()):
-        terminalreporter.section(f"conformance of {name}")
-        for line in report.table():
-            terminalreporter.write_line(line)
-    if reports:
-        terminalreporter.write_line(f"seed: {getattr(config, SEED)}")
+    if not reports:
+        return
+    terminalreporter.section(f"conformance of {', '.join(sorted(reports))}")
+    for line in side_by_side(reports):
+        terminalreporter.write_line(line)
+    terminalreporter.write_line(f"seed: {getattr(config, SEED)}")
 
 
 def reports_of(terminalreporter: Any) -> dict[str, Report]:

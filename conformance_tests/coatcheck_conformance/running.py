@@ -93,7 +93,7 @@ def tried(stage: Stage, check: Check, faces: int = 2) -> Outcome:
     began = monotonic()
     failure, reason = None, ""
     try:
-        stage.begin(check.name, share(stage.profile, check, faces))
+        stage.begin(check.name, share(stage.profile, check, faces), faces)
         check.body(stage)
     except NotShown as missing:
         reason = str(missing)
@@ -147,8 +147,9 @@ def failure_of(check: Check, error: BaseException, stage: Stage) -> Failure:
     expected = actual = ""
     if isinstance(error, Broken):
         law = error.law or law
-        expected = "" if error.expected is ... else repr(error.expected)
-        actual = "" if error.actual is ... else repr(error.actual)
+        names = stage.story.names()
+        expected = "" if error.expected is ... else names.of(error.expected)
+        actual = "" if error.actual is ... else names.of(error.actual)
     words = LAWS[law].words if law else check.words
     is_answer = isinstance(error, AssertionError)
     return Failure(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ import pytest
 from .frame.registry import Check
 from .frame.stage import Stage
 from .harness import Face, Harness
-from .profiles import Profile
+from .profiles import PROFILES, Profile
 from .report import told
 from .running import tried
 
@@ -27,8 +28,9 @@ class Conformance:
 
     harness: ClassVar[type[Harness]]
     faces: ClassVar[tuple[Face, ...]] = tuple(Face)
-    profile: ClassVar[Profile | None] = None
-    """`None`: that of the option `--conformance-profile`."""
+    profiles: ClassVar[Mapping[str, Profile]] = PROFILES
+    """By the names that the option `--conformance-profile` takes; a backend may have its own
+    numbers in them."""
 
     def test_law(
         self, conformance_check: Check, conformance_stage: Stage, request: pytest.FixtureRequest

@@ -13,7 +13,7 @@ import pytest
 
 from canaries import OURS, Canaries, Net
 from coatcheck import IssuedSession, Rejection, RejectionReason, Secret, SessionManager
-from spelling import unspell
+from coatcheck_conformance.frame.spelling import unspell
 
 PEPPER = "canary pepper: 7Gh2kQ9vX4mB8nT1, of more than thirty-two bytes"
 

@@ -10,8 +10,7 @@ import pytest
 from postgresql_desks import Desk
 from postgresql_places import FACES, new_place
 from savepoints import SAVEPOINTS, Savepoints, check_connection, check_session
-from stages import EXAMPLES
-from transaction_programs import check_programs
+from transaction_programs import EXAMPLES, check_programs
 from transactions import WAYS
 
 

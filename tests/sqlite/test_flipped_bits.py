@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 
 from coatcheck import BackendError, IssuedSession, Rejection, Session
-from spelling import spell, unspell
+from coatcheck_conformance.frame.spelling import spell, unspell
 from sqlite_files import Place, verdict
 
 ATTRIBUTES = (

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from spelling import URLSAFE, spell, unspell
+from coatcheck_conformance.frame.spelling import URLSAFE, spell, unspell
 
 MEGABYTES_10 = 10 * 1024 * 1024
 BLANKS = " \t\n\r\v\f\x85\u00a0\u1680\u2000\u2009\u200b\u2028\u2029\u202f\u205f\u3000\ufeff"

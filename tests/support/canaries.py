@@ -23,8 +23,8 @@ from rich.pretty import pretty_repr
 
 import coatcheck
 import coatcheck_backends
+from coatcheck_conformance.frame.spelling import unspell
 from failing_stores import chain_of
-from spelling import unspell
 
 OURS = tuple(
     str(Path(package.__file__).parent)  # type: ignore[arg-type]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from stages import EXAMPLES
 from transactions import Desk
 
+EXAMPLES = int(os.environ.get("COATCHECK_EXAMPLES", "100"))
+"""Programs on each desk; more for a thorough run."""
 CALL = st.sampled_from(("issue", "issue", "update", "revoke", "note"))
 MOVE = st.sampled_from(("begin", "begin", "release", "rollback", "rollback outer"))
 STEP = st.tuples(CALL | MOVE, st.integers(0, 3))

@@ -17,8 +17,8 @@ import coatcheck
 from canaries import Canaries, Net
 from coatcheck import AsyncSessionManager, Secret, SessionManager, Settings, hookimpl
 from coatcheck._credentials import peppers
+from coatcheck_conformance.frame.spelling import spell, unspell
 from failing_stores import Failing
-from spelling import spell, unspell
 from sqlite_files import Place
 
 PEPPER = "canary pepper of today: 7Gh2kQ9vX4mB8nT1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -87,11 +88,11 @@ def texts_that_only_look_alike_are_told_apart(stage: Stage) -> None:
         ids = {user: sessions.issue(user, method=user, scopes={scope}).session.id for user in users}
         for user in users:
             equal([s.id for s in sessions.find(user_id=user)], [ids[user]])
-            equal([s.id for s in sessions.find(method=user)], [ids[user]])
             equal(sessions.count(user_id=user, method=user), 1)
-        other = {"read": "Read", "Read": "read"}[scope]
-        equal(sessions.count(scope=other), 0)
-        equal(sessions.count(scope=scope), len(users))
+            equal(sessions.count(user_id=user, scope=scope), 1)
+            equal(sessions.count(user_id=user, scope=scope.swapcase()), 0)
+            if stage.scans:
+                equal([s.id for s in sessions.find(method=user)], [ids[user]])
 
 
 @check(1)
@@ -99,15 +100,16 @@ def what_was_returned_shares_nothing_with_the_store(stage: Stage) -> None:
     @for_all(stage, metadata=legal.metadata())
     def check(metadata: dict[str, Any]) -> None:
         sessions = stage.manager()
-        given = {**copy.deepcopy(metadata), "list": [1]}
+        given: dict[str, Any] = {**copy.deepcopy(metadata), "list": [1]}
         expected = copy.deepcopy(given)
         issued = sessions.issue("user", method="password", metadata=given)
         given["list"].append("changed by the caller")
-        for read in (
+        reads: tuple[Callable[[], Any], ...] = (
             lambda: issued.session,
             lambda: sessions.get(issued.session.id),
             lambda: sessions.validate(issued.token),
-        ):
+        )
+        for read in reads:
             answer = read()
             answer.metadata["list"].append("changed by the reader")
             assert same(dict(answer.metadata), expected)

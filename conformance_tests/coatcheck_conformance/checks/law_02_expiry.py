@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
+from uuid import UUID
 
 from hypothesis import strategies as st
 
@@ -15,24 +16,25 @@ from ..frame.people import ENDS, everything
 from ..frame.registry import check
 from ..frame.stage import Stage
 from ..frame.trying import for_all
-from ..model import Model, differences, facts_of
+from ..model import Facts, Model, differences, facts_of
 
 SHORT_ENDS = st.sampled_from(ENDS[1:]) | legal.ends(START)
 AROUND = st.sampled_from((-1, 0, 0, 1))
 
 
-def _instant(facts, which: str, around: int, microseconds: int):
+def _instant(facts: Facts, which: str, around: int, microseconds: int) -> datetime:
     """An instant next to one of the ends, or any other."""
+    timeout = facts.inactivity_timeout
     ends = {
         "valid_until": facts.valid_until,
         "expires_at": facts.expires_at,
-        "inactive": facts.inactivity_timeout and facts.last_used_at + facts.inactivity_timeout,
+        "inactive": None if timeout is None else facts.last_used_at + timeout,
     }
     base = ends[which] or START + timedelta(days=365)
     return base + timedelta(milliseconds=around, microseconds=microseconds)
 
 
-INSTANT = {
+INSTANT: dict[str, Any] = {
     "which": st.sampled_from(("valid_until", "valid_until", "expires_at", "inactive")),
     "around": AROUND,
     "microseconds": st.sampled_from((0, 1, 999)),
@@ -42,7 +44,9 @@ INSTANT = {
 @check(2)
 def every_read_has_the_same_boundary(stage: Stage) -> None:
     @for_all(stage, ends=SHORT_ENDS, **INSTANT, zone=legal.zones())
-    def check(ends: dict[str, Any], which: str, around: int, microseconds: int, zone) -> None:
+    def check(
+        ends: dict[str, Any], which: str, around: int, microseconds: int, zone: tzinfo
+    ) -> None:
         sessions = stage.manager()
         issued = sessions.issue("user", method="password", **ends)
         facts = facts_of(issued.session)
@@ -53,10 +57,10 @@ def every_read_has_the_same_boundary(stage: Stage) -> None:
         equal(None if answer else answer.reason, end)
         identical(bool(sessions.validate(issued.token)), end is None)
         live = int(end is None)
-        equal(len(sessions.find(live=True)), live)
-        equal(sessions.count(live=True), live)
-        equal(len(sessions.find(live=False)), 1 - live)
-        equal(sessions.count(live=False), 1 - live)
+        equal(len(sessions.find(user_id="user", live=True)), live)
+        equal(sessions.count(user_id="user", live=True), live)
+        equal(len(sessions.find(user_id="user", live=False)), 1 - live)
+        equal(sessions.count(user_id="user", live=False), 1 - live)
         assert sessions.get(facts.id) is not None, "get shows ended ones too"
 
 
@@ -71,11 +75,12 @@ def every_write_has_the_same_boundary(stage: Stage) -> None:
         sessions = stage.manager()
         model = Model(touch_interval=timedelta(seconds=60))
         users = ("update", "update_all", "touch", "purge")
-        ids = {}
+        ids: dict[str, UUID] = {}
         for user in users:
-            facts = facts_of(sessions.issue(user, method="password", **ends).session)
-            ids[user] = facts.id
-            model.issue(facts)
+            issued = sessions.issue(user, method="password", **ends).session
+            ids[user] = issued.id
+            model.issue(facts_of(issued))
+        facts = model.sessions[ids["update"]]
         now = _instant(facts, which, around, microseconds)
         stage.clock.set(now)
         live = facts.end(now) is None
@@ -92,8 +97,9 @@ def every_write_has_the_same_boundary(stage: Stage) -> None:
         stored = everything(stage)
         for session_id, expected in model.sessions.items():
             equal(differences(stored[session_id], expected), {})
-        equal(sessions.purge(**only), model.purge(now, **only))
-        equal(everything(stage).keys(), model.sessions.keys())
+        if stage.scans:
+            equal(sessions.purge(**only), model.purge(now, **only))
+            equal(everything(stage).keys(), model.sessions.keys())
 
 
 @check(2)
@@ -109,12 +115,15 @@ def a_clock_that_jumps_back_makes_no_end_come_sooner(stage: Stage) -> None:
         stage.clock.move(ahead)
         equal(sessions.validate(issued.token).last_used_at, rounded(stage.clock()))
         used = rounded(stage.clock())
-        equal(sessions.purge(), 1)
+        if stage.scans:
+            equal(sessions.purge(), 1)
+        else:
+            identical(sessions.revoke(gone.session.id), True)
         stage.clock.move(-ahead - back)
         answer = sessions.validate(issued.token)
         equal(answer.last_used_at, used)
         equal(sessions.get(answer.id).last_used_at, used)
         equal(answer.expires_at, issued.session.expires_at)
-        equal(sessions.validate(gone.token).reason, "unknown", "what was purged stays away")
+        equal(sessions.validate(gone.token).reason, "unknown", "what was removed stays away")
         stage.clock.set(issued.session.expires_at)
         equal(sessions.validate(issued.token).reason, "expired")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -46,7 +47,7 @@ def a_revoked_session_is_gone_whatever_its_state_was(stage: Stage) -> None:
         equal(answer.reason, "unknown")
         assert reader.get(session_id) is None
         identical(reader.revoke(session_id), False, "it was there once only")
-        equal(reader.find(), [])
+        equal(reader.find(user_id="user"), [])
         assert stage.record(session_id) is None
 
 
@@ -78,6 +79,39 @@ def of_eight_callers_at_once_one_revokes(stage: Stage) -> None:
         sessions = stage.manager()
         ids = [sessions.issue("user", method="password").session.id for _ in range(extra + 1)]
         stage.clock.move(wait * MILLISECOND)
-        calls = [partial(raw(sessions).revoke, ids[0]) for _ in range(8)]
+        calls: list[Callable[[], Any]] = [partial(raw(sessions).revoke, ids[0]) for _ in range(8)]
         equal(sorted(at_once(stage, calls)), [False] * 7 + [True])
-        equal(sessions.count(), extra)
+        equal(sessions.count(user_id="user"), extra)
+
+
+@check(5, shares=False)
+def a_revocation_counts_in_another_process_at_once(stage: Stage) -> None:
+    there = stage.neighbour
+
+    @for_all(stage, users=st.lists(st.sampled_from(("ann", "bob")), min_size=1, max_size=4),
+             place=st.integers(0, 3), here=st.booleans(), every=st.booleans(),
+             wait=st.integers(0, 200_000))  # fmt: skip
+    def check(users: list[Any], place: int, here: bool, every: bool, wait: int) -> None:
+        sessions = stage.manager()
+        issued = [sessions.issue(user, method="password", scopes={user}) for user in users]
+        stage.clock.move(wait * MILLISECOND)
+        # Both have seen all of them, so that whatever is kept of what was read is kept now.
+        for each, user in zip(issued, users, strict=True):
+            equal(there.ask("validate", each.token), [user], "it is good there", law=5)
+            equal(sessions.validate(each.token).scopes, {user})
+        chosen = issued[place % len(issued)].session
+        gone = {e.session.id for e in issued if e.session.user_id == chosen.user_id and every}
+        gone.add(chosen.id)
+        if every:
+            number = len(sessions.revoke_all(user_id=chosen.user_id)) if here else there.ask(
+                "revoke_all", chosen.user_id
+            )  # fmt: skip
+            equal(number, len(gone))
+        else:
+            revoked = sessions.revoke(chosen.id) if here else there.ask("revoke", str(chosen.id))
+            identical(revoked, True)
+        for each, user in zip(issued, users, strict=True):
+            expected = "unknown" if each.session.id in gone else [user]
+            equal(there.ask("validate", each.token), expected, "as the other process sees it")
+            answer = sessions.validate(each.token)
+            equal(sorted(answer.scopes) if answer else str(answer.reason), expected)

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from .. import strategies as legal
-from ..frame.expecting import equal
+from ..frame.expecting import equal, identical
 from ..frame.registry import check
 from ..frame.stage import Stage
 from ..frame.trying import for_all
@@ -40,4 +40,24 @@ def the_next_validation_shows_the_new_scopes_and_no_others(stage: Stage) -> None
             equal(managers[reader].validate(issued.token).scopes, scopes)
             equal(managers[reader].get(issued.session.id).scopes, scopes)
             for scope in sorted(scopes ^ first)[:2]:
-                equal(managers[reader].count(scope=scope), int(scope in scopes))
+                number = managers[reader].count(user_id="user", scope=scope)
+                equal(number, int(scope in scopes))
+
+
+@check(6, shares=False)
+def the_next_validation_of_another_process_shows_them(stage: Stage) -> None:
+    there = stage.neighbour
+    changes = st.lists(st.tuples(legal.scope_sets(), st.booleans()), min_size=1, max_size=3)
+
+    @for_all(stage, first=legal.scope_sets(), changes=changes)
+    def check(first: frozenset[Any], changes: list[Any]) -> None:
+        sessions = stage.manager()
+        issued = sessions.issue("user", method="password", scopes=first)
+        equal(there.ask("validate", issued.token), sorted(first))
+        for scopes, here in changes:
+            if here:
+                equal(sessions.update(issued.session.id, scopes=scopes).scopes, scopes)
+            else:
+                identical(there.ask("update", [str(issued.session.id), sorted(scopes)]), True)
+            equal(there.ask("validate", issued.token), sorted(scopes), "as it sees them")
+            equal(sessions.validate(issued.token).scopes, scopes, "as they are seen here")

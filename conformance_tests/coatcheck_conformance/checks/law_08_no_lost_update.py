@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -75,9 +76,9 @@ def a_change_of_other_fields_just_before_a_write_survives_it(stage: Stage) -> No
 @check(8)
 def two_callers_at_once_do_not_undo_each_other(stage: Stage) -> None:
     pairs = st.sampled_from([(a, b) for a in NEW for b in NEW if a < b])
-    calls = st.sampled_from(("update", "update_all"))
+    hows = st.sampled_from(("update", "update_all"))
 
-    @for_all(stage, pair=pairs, how=calls, touching=st.booleans(), wait=st.integers(60_000, 10**6))
+    @for_all(stage, pair=pairs, how=hows, touching=st.booleans(), wait=st.integers(60_000, 10**6))
     def check(pair: tuple[Any, ...], how: str, touching: bool, wait: int) -> None:
         sessions = raw(stage.manager())
         issued = _issue(stage, stage.manager())
@@ -86,7 +87,9 @@ def two_callers_at_once_do_not_undo_each_other(stage: Stage) -> None:
             "update": partial(sessions.update, issued.session.id),
             "update_all": partial(sessions.update_all, user_id="user"),
         }[how]
-        calls = [partial(update, **{field: NEW[field][0]}) for field in pair]
+        calls: list[Callable[[], Any]] = [
+            partial(update, **{field: NEW[field][0]}) for field in pair
+        ]
         if touching:
             calls.append(partial(sessions.validate, issued.token))
         before = stage.record(issued.session.id)

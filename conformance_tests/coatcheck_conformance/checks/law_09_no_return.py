@@ -10,7 +10,7 @@ from coatcheck import DuplicateSession, Where
 
 from ..clock import LONG, MILLISECOND
 from ..frame.expecting import equal, raises
-from ..frame.people import ENDS, SECOND
+from ..frame.people import ENDS, SECOND, everything
 from ..frame.registry import check
 from ..frame.stage import PEPPERS, Stage
 from ..frame.trying import for_all
@@ -25,7 +25,7 @@ LIFTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def _call(stage: Stage, call: str, issued: Any, fields: dict[str, Any]) -> object:
+def _call(stage: Stage, call: str, issued: Any, fields: dict[str, Any]) -> Any:
     """One of the calls that write, under a pepper that makes a validation rewrite the hash."""
     sessions = stage.manager(pepper=PEPPERS[1], fallback_peppers=(PEPPERS[0],))
     if call == "update":
@@ -72,7 +72,7 @@ def what_is_revoked_just_before_a_write_is_not_written_back(stage: Stage) -> Non
         if hook in stage.relay.before:  # no touch was due
             stage.relay.before.pop(hook)()
         assert stage.record(issued.session.id) is None
-        equal({session.id for session in stage.manager().find()}, kept)
+        equal(set(everything(stage)), kept)
         equal(_call(stage, "validate", issued, {}).reason, "unknown")
 
 

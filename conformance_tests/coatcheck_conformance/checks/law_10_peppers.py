@@ -67,11 +67,12 @@ def a_token_is_good_exactly_where_its_pepper_is_configured(stage: Stage) -> None
             # From now on the first pepper alone is enough.
             holder = reader["pepper"]
             stored = stage.record(session_id)
-            first = sessions.pepper_status()[0]
-            equal(answer.pepper_id, first.pepper_id)
-            equal(stored.pepper_id, first.pepper_id)
-            assert f"keyid={first.pepper_id}$" in stored.key_hash
-            equal(first.sessions, 1)
+            first = stage.pepper_id_of(holder)
+            equal(answer.pepper_id, first)
+            equal(stored.pepper_id, first)
+            assert f"keyid={first}$" in stored.key_hash
+            if stage.scans:
+                equal(sessions.pepper_status()[0], (first, 0, 1))
             equal(
                 stored._replace(key_hash="", pepper_id=""),
                 before._replace(key_hash="", pepper_id=""),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from datetime import datetime, timedelta
-from typing import Any
-from unittest.mock import patch
+from typing import Any, cast
 from uuid import UUID
 
 from hypothesis import strategies as st
 
-from coatcheck import BackendError, Record, Rejection, Secret, Session, Where
+from coatcheck import BackendError, Record, Rejection, Session, Where
 
 from ..clock import EPOCH, MILLISECOND
 from ..frame.expecting import equal
@@ -30,7 +30,7 @@ PHC_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 def _validated(sessions: Any, token: str, **options: bool) -> Session | Rejection | BackendError:
     try:
-        return sessions.validate(token, **options)
+        return cast(Session | Rejection, sessions.validate(token, **options))
     except BackendError as error:
         return error
 
@@ -41,18 +41,26 @@ def _is_no_session(answer: object) -> bool:
 
 @check(11)
 def equal_secrets_never_give_equal_hashes(stage: Stage) -> None:
-    @for_all(stage, secret=st.binary(min_size=32, max_size=32), scheme=SCHEME,
-             users=st.lists(st.sampled_from(("ann", "bob")), min_size=2, max_size=4))  # fmt: skip
-    def check(secret: bytes, scheme: dict[str, Any], users: list[Any]) -> None:
-        with patch("coatcheck._flows.issue.new_secret", lambda _: Secret(secret)):
-            issued = [stage.manager(**scheme).issue(user, method="password") for user in users]
-        hashes = [stage.record(each.session.id).key_hash for each in issued]
+    """Of one session: a token keeps its secret while its hash is made anew at every rotation."""
+
+    @for_all(stage, scheme=SCHEME, user=st.text("ab", min_size=1, max_size=8),
+             turns=st.integers(2, 4))  # fmt: skip
+    def check(scheme: dict[str, Any], user: str, turns: int) -> None:
+        managers = [
+            stage.manager(pepper=PEPPERS[n], fallback_peppers=(PEPPERS[1 - n],), **scheme)
+            for n in (0, 1)
+        ]
+        issued = managers[0].issue(user, method="password")
+        hashes = [stage.record(issued.session.id).key_hash]
+        for turn in range(1, turns + 1):
+            assert managers[turn % 2].validate(issued.token)
+            hashes.append(stage.record(issued.session.id).key_hash)
         parts = [phc.split("$") for phc in hashes]
-        equal(len({part[-2] for part in parts}), len(users), "each has a salt of its own")
-        equal(len({part[-1] for part in parts}), len(users))
-        for each in issued:
-            equal(unspell(each.token)[1], secret)
-            assert secret not in each.token.encode()
+        equal(len({part[-2] for part in parts}), len(parts), "each has a salt of its own")
+        equal(len({part[-1] for part in parts}), len(parts), "and a digest of its own")
+        secret = unspell(issued.token)[1]
+        for form in (secret.hex(), base64.b64encode(secret).decode().rstrip("=")):
+            assert not any(form in phc for phc in hashes), "the secret is in no hash"
 
 
 @check(11)
@@ -176,3 +184,32 @@ def _in_python(value: Any, like: object) -> object:
     if isinstance(like, datetime):
         return EPOCH + value * MILLISECOND
     return value * MILLISECOND if isinstance(like, timedelta) else json.loads(value)
+
+
+@check(11, shares=False)
+def a_failed_validation_leaves_every_row_as_it_was(stage: Stage) -> None:
+    failures = ("malformed", "unknown", "wrong_secret", "unknown_pepper", "expired", "inactive")
+    stage.harness.rows()
+
+    @for_all(stage, failure=st.sampled_from(failures), scheme=SCHEME, others=st.integers(0, 2),
+             wait=st.integers(61, 10**6))  # fmt: skip
+    def check(failure: str, scheme: dict[str, Any], others: int, wait: int) -> None:
+        sessions = stage.manager(**scheme)
+        issuer = stage.manager(pepper=PEPPERS[3]) if failure == "unknown_pepper" else sessions
+        ends = {"expired": "lifetime", "inactive": "inactivity_timeout"}
+        options: dict[str, Any] = {"lifetime": None, "inactivity_timeout": None}
+        if failure in ends:
+            options[ends[failure]] = timedelta(seconds=wait)
+        issued = issuer.issue("user", method="password", **options)
+        for _ in range(others):
+            sessions.issue("other", method="password", lifetime=None)
+        stage.clock.move(timedelta(seconds=wait))
+        session_id, secret = unspell(issued.token)
+        token = {
+            "malformed": issued.token[:-1],
+            "unknown": spell(UUID(int=session_id.int ^ 1), secret),
+            "wrong_secret": spell(session_id, secret[::-1]),
+        }.get(failure, issued.token)
+        before = sorted(map(repr, stage.harness.rows()))
+        equal(str(sessions.validate(token).reason), failure)
+        equal(sorted(map(repr, stage.harness.rows())), before, "nothing was written")

@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from coatcheck import Where
+from coatcheck import Capability, Where
 
 from ..frame.expecting import equal
 from ..frame.people import MOMENTS, SECOND, everything, people, populate
@@ -22,6 +22,8 @@ BATCHES = st.sampled_from((1, 2, 3, 1000))
 
 @check(14)
 def purge_removes_the_ended_ones_that_were_asked_for_and_no_others(stage: Stage) -> None:
+    stage.need(Capability.SCAN)
+
     @for_all(stage, drawn=people(0, 8), moment=st.sampled_from(MOMENTS), expired=st.booleans(),
              inactive=st.booleans(), batch=BATCHES)  # fmt: skip
     def check(
@@ -38,6 +40,8 @@ def purge_removes_the_ended_ones_that_were_asked_for_and_no_others(stage: Stage)
 
 @check(14)
 def what_is_used_or_prolonged_just_before_its_removal_is_kept(stage: Stage) -> None:
+    stage.need(Capability.SCAN)
+
     @for_all(stage, others=st.integers(0, 3), how=st.sampled_from(("touch", "expires_at", "both")),
              batch=BATCHES, used=st.integers(1, 10_000))  # fmt: skip
     def check(others: int, how: str, batch: int, used: int) -> None:
@@ -65,6 +69,8 @@ def what_is_used_or_prolonged_just_before_its_removal_is_kept(stage: Stage) -> N
 
 @check(14)
 def two_purges_at_once_remove_each_session_once(stage: Stage) -> None:
+    stage.need(Capability.SCAN)
+
     @for_all(stage, drawn=people(1, 6), moment=st.sampled_from(MOMENTS), batch=BATCHES)
     def check(drawn: list[Any], moment: timedelta, batch: int) -> None:
         population = populate(stage, drawn)

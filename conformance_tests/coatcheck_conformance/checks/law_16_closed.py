@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from ..frame.expecting import equal, identical, raises
 from ..frame.registry import check
 from ..frame.stage import PEPPERS, Stage
 from ..frame.trying import for_all
+from ..model import facts_of
 
 FAILURES = st.sampled_from(
     (
@@ -49,7 +51,7 @@ def _failing(error: BaseException) -> Callable[..., Any]:
     return fail
 
 
-def _calls(session_id: UUID, token: str) -> dict[str, tuple[str, tuple, dict]]:
+def _calls(session_id: UUID, token: str) -> dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]]:
     """By hook, a call that cannot do without it."""
     return {
         "load": ("validate", (token,), {}),
@@ -57,8 +59,8 @@ def _calls(session_id: UUID, token: str) -> dict[str, tuple[str, tuple, dict]]:
         "insert": ("issue", ("user",), {"method": "password"}),
         "update": ("update", (session_id,), {"scopes": ()}),
         "delete": ("revoke", (session_id,), {}),
-        "find": ("find", (), {}),
-        "count": ("count", (), {}),
+        "find": ("find", (), {"user_id": "user"}),
+        "count": ("count", (), {"user_id": "user"}),
         "update_where": ("update_all", (), {"user_id": "user", "scopes": ()}),
         "delete_where": ("revoke_all", (), {"user_id": "user"}),
         "purge": ("purge", (), {}),
@@ -67,13 +69,20 @@ def _calls(session_id: UUID, token: str) -> dict[str, tuple[str, tuple, dict]]:
     }
 
 
+VALUES: tuple[object, ...] = (None, 1, 1.5, "x", b"x", [], {}, True, object())
 HOOKS = st.sampled_from(sorted(_calls(UUID(int=0), "")))
+SCANNING = {"purge", "pepper_counts"}
 COMPOSED = {"count", "update_where", "delete_where", "purge", "pepper_counts"}
+
+
+def _within_reach(stage: Stage, hooks: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Those hooks that are asked at all."""
+    return hooks if stage.scans else hooks.filter(lambda hook: hook not in SCANNING)
 
 
 @check(16)
 def a_store_that_fails_is_an_error_and_neither_a_session_nor_a_refusal(stage: Stage) -> None:
-    @for_all(stage, hook=HOOKS, error=FAILURES, wait=st.integers(0, 100))
+    @for_all(stage, hook=_within_reach(stage, HOOKS), error=FAILURES, wait=st.integers(0, 100))
     def check(hook: str, error: BaseException, wait: int) -> None:
         sessions = stage.manager(fallback_peppers=(PEPPERS[1],))
         issued = stage.manager(pepper=PEPPERS[1]).issue("user", method="password")
@@ -99,15 +108,24 @@ def _an_error_of(session_id: UUID) -> Any:
     return raises(BackendError, match=str(session_id))
 
 
+class Keeping(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 @contextmanager
-def _log(name: str = "coatcheck"):
-    records: list[logging.LogRecord] = []
-    handler = logging.Handler()
-    handler.emit = records.append  # type: ignore[method-assign]
+def _log(name: str = "coatcheck") -> Generator[list[logging.LogRecord]]:
+    handler = Keeping()
     logger = logging.getLogger(name)
     logger.addHandler(handler)
     try:
-        yield records
+        yield handler.records
     finally:
         logger.removeHandler(handler)
 
@@ -145,8 +163,12 @@ def what_a_validation_can_do_without_gets_a_tenth_of_the_deadline(stage: Stage) 
         issued = issuer.issue("user", method="password", inactivity_timeout=LONG)
         stage.clock.move(timedelta(seconds=wait))
         left: dict[str, float] = {}
+
+        def note(hook: str) -> None:
+            left[hook] = remaining()
+
         for hook in ("load", "touch", "replace_key_hash"):
-            stage.relay.before[hook] = lambda hook=hook: left.update({hook: remaining()})
+            stage.meanwhile(hook, partial(note, hook))
         assert sessions.validate(issued.token)
         equal(set(left), {"load", "touch", "replace_key_hash"})
         assert left["load"] <= seconds
@@ -158,7 +180,7 @@ def nonsense_from_the_backend_is_never_a_session(stage: Stage) -> None:
     kinds = ("other session", "other user", "no record", "text", "types", "dict", "number")
 
     @for_all(stage, kind=st.sampled_from(kinds), field=st.sampled_from(Record._fields),
-             value=st.sampled_from((None, 1, 1.5, "x", b"x", [], {}, True, object())))  # fmt: skip
+             value=st.sampled_from(VALUES))  # fmt: skip
     def check(kind: str, field: str, value: object) -> None:
         sessions = stage.manager()
         issued = sessions.issue("ann", method="password", scopes={"read"})
@@ -175,8 +197,12 @@ def nonsense_from_the_backend_is_never_a_session(stage: Stage) -> None:
             "dict": row._asdict(),
             "number": 1,
         }
-        stage.relay.instead["load"] = lambda _: answers[kind]
-        for call in (lambda: sessions.validate(issued.token), lambda: sessions.get(row.id)):
+
+        def answer(_: UUID) -> object:
+            return answers[kind]
+
+        stage.relay.instead["load"] = answer
+        for call in (partial(sessions.validate, issued.token), partial(sessions.get, row.id)):
             # Another user's row has a hash that does not fit, which only validate can see.
             expected = nullcontext() if kind == "other user" else _an_error_of(row.id)
             with expected:
@@ -196,7 +222,7 @@ def nonsense_about_many_sessions_is_an_error(stage: Stage) -> None:
         | (st.integers(max_value=-1))
     )
 
-    @for_all(stage, hook=hooks, value=nonsense, wrong=st.booleans())
+    @for_all(stage, hook=_within_reach(stage, hooks), value=nonsense, wrong=st.booleans())
     def check(hook: str, value: object, wrong: bool) -> None:
         sessions = stage.manager()
         ids = sorted(sessions.issue(user, method="x").session.id for user in ("ann", "bob"))
@@ -211,7 +237,7 @@ def nonsense_about_many_sessions_is_an_error(stage: Stage) -> None:
         stage.relay.instead[hook] = lambda *_: value
         calls: dict[str, Callable[[], object]] = {
             "find": lambda: sessions.find(user_id="nobody"),
-            "count": sessions.count,
+            "count": lambda: sessions.count(user_id="ann"),
             "update_where": lambda: sessions.update_all(user_id="ann", scopes=()),
             "delete_where": lambda: sessions.revoke_all(user_id="ann"),
             "purge": sessions.purge,
@@ -241,3 +267,41 @@ def a_row_that_cannot_be_read_is_an_error_with_its_id_and_can_be_revoked(stage: 
             sessions.validate(issued.token)
         identical(sessions.revoke(row.id), True)
         equal(sessions.validate(issued.token).reason, "unknown")
+
+
+@check(16, shares=False)
+def a_damaged_row_is_an_error_with_its_id_and_harms_no_other(stage: Stage) -> None:
+    @for_all(stage, others=st.integers(0, 3), place=st.integers(0, 3), every=st.booleans())
+    def check(others: int, place: int, every: bool) -> None:
+        sessions = stage.manager()
+        issued = [sessions.issue("user", method="x", scopes={"s"}) for _ in range(others + 1)]
+        bad = issued.pop(place % (others + 1))
+        stage.harness.corrupt(bad.session.id)
+        for read in (
+            partial(sessions.validate, bad.token),
+            partial(sessions.validate, bad.token, touch=False),
+            partial(sessions.get, bad.session.id),
+        ):
+            with _an_error_of(bad.session.id):
+                _read(read())
+        with raises(BackendError):
+            for each in sessions.find(user_id="user"):
+                _read(each)
+        for each in issued:
+            equal(sessions.validate(each.token).scopes, {"s"}, "the others are as they were")
+            assert sessions.get(each.session.id), "the others are as they were"
+        if every:
+            refs = sessions.revoke_all(user_id="user")
+            equal(len(refs), others + 1, "signing out everywhere works all the same")
+        else:
+            identical(sessions.revoke(bad.session.id), True, "it can be revoked")
+        equal(sessions.validate(bad.token).reason, "unknown")
+        assert sessions.get(bad.session.id) is None
+        for each in issued:
+            identical(bool(sessions.validate(each.token)), not every)
+
+
+def _read(session: Any) -> None:
+    """All of it, since times and metadata may be read when they are asked for."""
+    assert session, "it is there, and was not refused"
+    facts_of(session)

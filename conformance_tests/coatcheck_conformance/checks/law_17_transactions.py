@@ -74,9 +74,9 @@ class Inside:
 
     def check(self) -> None:
         """Inside, everything is seen at once."""
-        found = {session.id: session.scopes for session in self.bound.find()}
+        found = {session.id: session.scopes for session in self.bound.find(user_id="user")}
         equal(found, self.scopes)
-        equal(self.bound.count(), len(self.scopes))
+        equal(self.bound.count(user_id="user"), len(self.scopes))
         self.seen = dict(self.scopes)
 
 
@@ -109,11 +109,11 @@ def a_transaction_is_seen_inside_and_appears_whole_or_not_at_all(stage: Stage) -
                     rolled_back |= _within_savepoint(inside, transaction, name, argument)
                 else:
                     inside.do(name, argument)
-            outside = {session.id: session.scopes for session in sessions.find()}
+            outside = {each.id: each.scopes for each in sessions.find(user_id="user")}
             equal(outside, before, "nothing of it is seen outside")
             equal(recorder.told, [], "nobody is told before the end")
             transaction.commit() if commit else transaction.rollback()
-        after = {session.id: session.scopes for session in sessions.find()}
+        after = {each.id: each.scopes for each in sessions.find(user_id="user")}
         equal(after, inside.scopes if commit else before)
         if transaction.tells:
             equal(recorder.told, inside.told if commit else [])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import logging
 import pickle
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import strategies as st
 
@@ -29,12 +29,14 @@ SUITE = __file__.rpartition("/checks/")[0]
 def _spellings(token: str) -> set[str]:
     """A token and its secret, in whatever form they could be written down."""
     secret = unspell(token)[1]
-    plain = base64.b64encode(secret).decode().rstrip("=")
-    return {token, token.partition("_")[2], secret.hex(), repr(secret)[2:-1], plain}
+    plain = {base64.b64encode(secret), base64.urlsafe_b64encode(secret)}
+    coded = {code.decode().rstrip("=") for code in plain}
+    return {token, token.partition("_")[2], secret.hex(), secret.hex().upper(),
+            repr(secret)[2:-1], *coded}  # fmt: skip
 
 
 @contextmanager
-def _everything_logged() -> Iterator[list[str]]:
+def _everything_logged() -> Generator[list[str]]:
     lines: list[str] = []
     handler = logging.Handler()
     formatter = logging.Formatter("%(message)s %(args)s")
@@ -88,7 +90,7 @@ class Overheard:
 
 
 def _locals(traceback: TracebackType | None) -> list[str]:
-    words = []
+    words: list[str] = []
     while traceback is not None:
         frame = traceback.tb_frame
         if not frame.f_code.co_filename.startswith(SUITE):
@@ -160,11 +162,9 @@ def nothing_that_is_said_holds_a_secret(stage: Stage) -> None:
 def vars_of(manager: Any) -> list[object]:
     """What hangs on a manager itself."""
     names = [name for kind in type(manager).__mro__ for name in getattr(kind, "__slots__", ())]
-    return (
-        [*vars(manager).values()]
-        if hasattr(manager, "__dict__")
-        else [getattr(manager, name, None) for name in names]
-    )
+    if hasattr(manager, "__dict__"):
+        return list(cast(dict[str, object], vars(manager)).values())
+    return [getattr(manager, name, None) for name in names]
 
 
 def _failing(error: Exception) -> Any:
@@ -191,7 +191,7 @@ def a_failed_issue_shows_nothing_of_what_it_made(stage: Stage) -> None:
         with _everything_logged() as log:
             if how == "invalid":
                 heard.attempt(sessions.issue, word + "\n", method="x")
-                heard.attempt(sessions.find, after=word)
+                heard.attempt(sessions.find, user_id="user", after=word)
                 hashes.add(word)
             else:
                 stage.relay.instead["insert"] = refuse
@@ -218,3 +218,31 @@ def what_holds_a_secret_cannot_be_pickled(stage: Stage) -> None:
         equal(copied.metadata, session.metadata)
         rejection = sessions.validate(issued.token + "x")
         equal(pickle.loads(pickle.dumps(rejection, protocol)), rejection)
+
+
+@check(18, shares=False)
+def the_store_holds_no_secret(stage: Stage) -> None:
+    stage.harness.rows()
+    histories = st.lists(st.sampled_from(("use", "rotate", "refuse", "update")), max_size=4)
+
+    @for_all(stage, form=FORMS, number=st.integers(1, 4), history=histories)
+    def check(form: dict[str, Any], number: int, history: list[Any]) -> None:
+        older = stage.manager(pepper=PEPPERS[1], touch_interval=timedelta(0))
+        newer = stage.manager(fallback_peppers=(PEPPERS[1],), **form)
+        issued = [older.issue(f"user-{n}", method="password") for n in range(number)]
+        wrong = [spell(each.session.id, unspell(each.token)[1][::-1]) for each in issued]
+        canaries = {*PEPPERS[:2], *(repr(pepper.encode())[2:-1] for pepper in PEPPERS[:2])}
+        for token in (*wrong, *(each.token for each in issued)):
+            canaries |= _spellings(token)
+        for step in ("issue", *history):
+            stage.clock.move(timedelta(minutes=2))
+            for each, other in zip(issued, wrong, strict=True):
+                if step == "update":
+                    newer.update(each.session.id, metadata={"step": len(history)})
+                elif step != "issue":
+                    call = newer.validate if step == "rotate" else older.validate
+                    call(other if step == "refuse" else each.token)
+            rows = [repr(row) for row in stage.harness.rows()]
+            assert rows, "rows() gives what is stored"
+            held = "\n".join(rows)
+            equal({canary for canary in canaries if canary in held}, set[str]())

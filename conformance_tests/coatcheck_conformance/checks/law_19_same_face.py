@@ -90,9 +90,10 @@ class Play:
         self.ids: list[Any] = []
 
     def play(self, steps: list[tuple[Any, ...]]) -> list[object]:
-        answers = []
+        answers: list[object] = []
         for name, *arguments in steps:
             self.stage.clock.move(timedelta(milliseconds=1))  # ids sort by the instant of issue
+            answer: object
             try:
                 answer = self._step(name, *arguments)
             except CoatcheckError as error:
@@ -100,16 +101,17 @@ class Play:
             answers.append((name, self._told(answer), self._told(list(self.recorder.told))))
         return answers
 
-    def _step(self, name: str, *arguments: Any) -> object:
-        call = getattr(self.sessions, name, None)
+    def _step(self, name: str, *arguments: Any) -> Any:
+        if name == "move":
+            self.stage.clock.move(timedelta(milliseconds=arguments[0]))
+            return None
+        call = getattr(self.sessions, name)
         if name == "issue":
             user, method, ends = arguments
             issued = call(user, method=method, **ends)
             self.tokens.append(issued.token)
             self.ids.append(issued.session.id)
             return issued.session
-        if name == "move":
-            return self.stage.clock.move(timedelta(milliseconds=arguments[0]))
         if name == "validate":
             place, touch, edit, wait = arguments
             self.stage.clock.move(timedelta(milliseconds=wait))
@@ -148,7 +150,8 @@ class Play:
         if isinstance(answer, Rejection):
             return ("rejection", answer.reason, self._told(answer.session_id))
         if isinstance(answer, SessionRef | tuple | list):
-            return (type(answer).__name__, [self._told(item) for item in answer])
+            items: Any = answer
+            return (type(items).__name__, [self._told(item) for item in items])
         if answer in self.ids:
             return f"session {self.ids.index(answer)}"
         if isinstance(answer, str):

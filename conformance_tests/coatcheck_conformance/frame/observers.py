@@ -38,3 +38,14 @@ class Recorder:
     @hookimpl
     def sessions_purged(self, count: int) -> None:
         self.told.append(("purged", count))
+
+
+class Asking:
+    """Learns under which pepper a manager writes, and lets it issue nothing."""
+
+    pepper_id = ""
+
+    @hookimpl
+    def session_issuing(self, session: Session) -> None:
+        self.pepper_id = session.pepper_id
+        raise PermissionError("nobody was to be let in")

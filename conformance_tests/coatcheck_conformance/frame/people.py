@@ -89,50 +89,52 @@ def _chosen(
 class Population:
     """What was issued: the model, and the token of each session."""
 
+    stage: Stage
     model: Model
     tokens: dict[UUID, str]
-    pepper_ids: dict[str, str]
 
     def named(self, chosen: dict[str, Any]) -> dict[str, Any]:
-        """The filters with real values where a session or a pepper's place was drawn."""
+        """The filters with real values where a session or a pepper's place was drawn. Of a
+        backend that cannot scan, a user is always asked for."""
         place = chosen.get("", 0)
         sessions = list(self.model.sessions.values())
-        target = sessions[place % len(sessions)] if sessions else None
-        return {name: self._value(name, value, target) for name, value in chosen.items() if name}
+        target = sessions[int(place) % len(sessions)] if sessions else None
+        real = {name: self._value(name, value, target) for name, value in chosen.items() if name}
+        return real if self.stage.scans else {"user_id": self._value("", TARGET, target), **real}
 
     def _value(self, name: str, drawn: Any, target: Facts | None) -> Any:
         if drawn is not TARGET:
-            return self.pepper_ids.get(drawn, drawn) if name == "pepper_id" else drawn
+            return self._pepper_id(drawn) if name == "pepper_id" else drawn
         if target is None:
             return True if name == "live" else "x"
         if name == "live":
             return target.expires_at is None
-        return min(target.scopes, default="read") if name == "scope" else getattr(target, name)
+        if name == "scope":
+            return min(target.scopes, default="read")
+        return getattr(target, name or "user_id")
+
+    def _pepper_id(self, drawn: str) -> str:
+        places = {"first": 0, "second": 1}
+        return self.stage.pepper_id_of(PEPPERS[places[drawn]]) if drawn in places else drawn
 
 
 def populate(stage: Stage, drawn: list[tuple[Any, ...]]) -> Population:
     """Issue the drawn sessions, some under an older pepper."""
-    peppers = {
-        "first": stage.manager(fallback_peppers=(PEPPERS[1],)),
-        "second": stage.manager(pepper=PEPPERS[1]),
-    }
-    population = Population(Model(touch_interval=60 * SECOND), {}, _pepper_ids(stage, peppers))
+    peppers = (stage.manager(fallback_peppers=(PEPPERS[1],)), stage.manager(pepper=PEPPERS[1]))
+    population = Population(stage, Model(touch_interval=60 * SECOND), {})
     for user, method, scopes, ends, place, wait in drawn:
         stage.clock.move(wait * timedelta(milliseconds=1))
-        issued = list(peppers.values())[place].issue(user, method=method, scopes=scopes, **ends)
+        issued = peppers[place].issue(user, method=method, scopes=scopes, **ends)
         population.model.issue(facts_of(issued.session))
         population.tokens[issued.session.id] = issued.token
     return population
 
 
-def _pepper_ids(stage: Stage, peppers: dict[str, Any]) -> dict[str, str]:
-    return stage.remembered(
-        "pepper ids",
-        lambda: {name: each.pepper_status()[0].pepper_id for name, each in peppers.items()},
-    )
-
-
 def everything(stage: Stage) -> dict[UUID, Facts]:
-    """All that the store holds, read behind the manager's back, row by row."""
-    records = stage.ask("find", coatcheck.Where(), None, 1000)
+    """All that the store holds, read behind the manager's back, row by row. Of a backend that
+    cannot scan: every session that was issued."""
+    if stage.scans:
+        records = stage.look("find", coatcheck.Where(), None, 1000)
+    else:
+        records = filter(None, map(stage.record, sorted(stage.story.issued())))
     return {record.id: facts_of(coatcheck.Session(record)) for record in records}

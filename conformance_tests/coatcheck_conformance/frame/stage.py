@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Generator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import Any, Final
 from uuid import UUID
@@ -14,6 +14,7 @@ from coatcheck import (
     AsyncSessionManager,
     BackendInfo,
     Capability,
+    IssueDenied,
     Record,
     SessionManager,
     Where,
@@ -24,6 +25,8 @@ from ..faces import awaited
 from ..harness import Face, Harness, NotShown
 from ..profiles import Profile
 from ..relay import relay_over
+from .neighbour import Neighbour
+from .observers import Asking
 from .story import Narrated, Story
 
 PEPPERS: Final = tuple(
@@ -34,6 +37,7 @@ PEPPERS: Final = tuple(
 class Stage:
     """A backend with a relay in front of it, a clock, and managers of one kind.
 
+    :ivar faces: how many managers share what the profile wants.
     :ivar wanted: examples of each property.
     :ivar examples: how many were tried to the end.
     :ivar seed: from which everything is drawn.
@@ -45,9 +49,10 @@ class Stage:
         self.clock, self.story = Clock(), Story()
         self.wanted = profile.examples
         self.examples = 0
+        self.faces = len(Face)
         self.seed = self.run_seed = seed
         self._managers: dict[tuple[tuple[str, Any], ...], Any] = {}
-        self._remembered: dict[str, Any] = {}
+        self._remembered: dict[Any, Any] = {}
         self._rooms = ExitStack()
         self.backend: Any = self._opened()
         self.info: BackendInfo = self.backend.info()
@@ -60,7 +65,7 @@ class Stage:
             self.close()
             raise
 
-    def _opened(self) -> object:
+    def _opened(self) -> Any:
         if self.asynchronous:
             try:
                 return self.harness.open_async()
@@ -68,10 +73,10 @@ class Stage:
                 pass
         return self.harness.open()
 
-    def begin(self, check: str, wanted: int) -> None:
+    def begin(self, check: str, wanted: int, faces: int = len(Face)) -> None:
         """The next check, which finds the stage empty."""
         self.clear()
-        self.wanted, self.examples = wanted, 0
+        self.wanted, self.examples, self.faces = wanted, 0, faces
         self.seed = crc32(f"{self.run_seed} {check} {self.face}".encode())
 
     @cached_property
@@ -87,21 +92,41 @@ class Stage:
         return self._managers[key]
 
     def _open(self, options: dict[str, Any]) -> Any:
-        chosen = {"pepper": PEPPERS[0], "clock": self.clock, **options}
-        if not self.asynchronous:
-            manager = SessionManager(self.relay, **chosen)
-            self._rooms.callback(manager.close)
+        return self._managing(self.relay, self._rooms, self.asynchronous, options)
+
+    def _managing(
+        self, backend: Any, rooms: ExitStack, asynchronous: bool, options: dict[str, Any]
+    ) -> Any:
+        """A manager over this backend, closed with the rooms."""
+        chosen: dict[str, Any] = {"pepper": PEPPERS[0], "clock": self.clock, **options}
+        if not asynchronous:
+            manager = SessionManager(backend, **chosen)
+            rooms.callback(manager.close)
             return Narrated(manager, self.story, None)
-        waiting = AsyncSessionManager(self.relay, **chosen)
+        waiting = AsyncSessionManager(backend, **chosen)
         self.wait(waiting.start())
-        self._rooms.callback(lambda: self.wait(waiting.close()))
+        rooms.callback(lambda: self.wait(waiting.close()))
         return Narrated(waiting, self.story, self.runner)
+
+    @contextmanager
+    def visitor(self, backend: Any = None, **options: Any) -> Generator[Any]:
+        """A manager on a backend of its own over the same store, closed when it leaves."""
+        chosen = self.fresh_backend() if backend is None else backend
+        with ExitStack() as rooms:
+            yield self._managing(chosen, rooms, self.asynchronous, options)
+
+    def fresh_backend(self) -> Any:
+        """Another backend on the same store, which may be closed."""
+        backend = self._opened()
+        if backend is self.backend:
+            raise NotShown("the harness gives the same backend each time")
+        return backend
 
     def wait(self, awaitable: Any) -> Any:
         """What it gives, on the loop of the asynchronous managers."""
         return awaited(self.runner.get_loop(), awaitable)
 
-    def remembered(self, name: str, make: Callable[[], Any]) -> Any:
+    def remembered(self, name: object, make: Callable[[], Any]) -> Any:
         """What `make` gave the first time that it was asked under this name."""
         if name not in self._remembered:
             self._remembered[name] = make()
@@ -111,17 +136,22 @@ class Stage:
     def elsewhere(self) -> Any:
         """A manager as another process would have it: on a backend of its own where the store
         is shared. It can be used while a call of another manager is under way."""
-        backend = self.harness.open() if Capability.SHARED in self.info.capabilities else None
-        options: Any = {"pepper": PEPPERS[0], "clock": self.clock}
-        other: Any = self.backend if backend is None else backend
-        if other.info().asynchronous:
-            waiting = AsyncSessionManager(other, **options)
-            self.wait(waiting.start())
-            self._rooms.callback(lambda: self.wait(waiting.close()))
-            return Narrated(waiting, self.story, self.runner)
-        manager = SessionManager(other, **options)
-        self._rooms.callback(manager.close)
-        return Narrated(manager, self.story, None)
+        is_shared = Capability.SHARED in self.info.capabilities
+        other: Any = self.harness.open() if is_shared else self.backend
+        return self._managing(other, self._rooms, other.info().asynchronous, {})
+
+    @cached_property
+    def neighbour(self) -> Neighbour:
+        """Another process on the same store, where the harness can name it to one."""
+        self.need(Capability.SHARED)
+        neighbour = Neighbour(self.harness.second_process(), PEPPERS[0], self.clock)
+        self._rooms.callback(neighbour.close)
+        return neighbour
+
+    @property
+    def scans(self) -> bool:
+        """Whether the backend finds sessions without a user id."""
+        return Capability.SCAN in self.info.capabilities
 
     def need(self, capability: Capability) -> None:
         """Raise `NotShown` if the backend does not declare it."""
@@ -145,11 +175,15 @@ class Stage:
         own, composed = hooks.get(call, (call, call))
         return own if self.has(own) else composed
 
+    def look(self, hook: str, *args: Any) -> Any:
+        """A hook that only reads, past core and relay, and not worth telling."""
+        answer = getattr(self.backend, hook)(*args)
+        return self.wait(answer) if self.info.asynchronous else answer
+
     def ask(self, hook: str, *args: Any) -> Any:
         """A hook of the backend itself, past core and relay."""
         try:
-            answer = getattr(self.backend, hook)(*args)
-            answer = self.wait(answer) if self.info.asynchronous else answer
+            answer = self.look(hook, *args)
         except Exception as error:
             self.story.tell(f"the hook {hook}", args, {}, error)
             raise
@@ -158,7 +192,19 @@ class Stage:
 
     def record(self, session_id: UUID) -> Any:
         """The stored row, behind the manager's back; `None` if there is none."""
-        return self.ask("load", session_id)
+        return self.look("load", session_id)
+
+    def pepper_id_of(self, pepper: str) -> str:
+        """Under which id this pepper writes."""
+
+        def asked() -> str:
+            asking = Asking()
+            with suppress(IssueDenied):
+                self.manager(pepper=pepper, plugins=(asking,)).issue("nobody", method="asking")
+            self.story.forget()
+            return asking.pepper_id
+
+        return str(self.remembered(("pepper", pepper), asked))
 
     def put(self, record: Record) -> None:
         """Store a row behind the manager's back, in place of any with its id."""

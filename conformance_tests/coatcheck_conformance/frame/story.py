@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
@@ -44,12 +44,25 @@ class Story:
         with self._lock:
             self.events.append(Event(name, args, options, answer))
 
+    def forget(self) -> None:
+        """The last call is no part of the story."""
+        self.events.pop()
+
+    def issued(self) -> list[UUID]:
+        """The ids of all sessions that were issued so far."""
+        return [e.answer.session.id for e in self.events if isinstance(e.answer, IssuedSession)]
+
     def lines(self) -> list[str]:
         """A line for each call, with letters for ids and tokens."""
+        names = self.names()
+        return [self._line(event, names) for event in self.events]
+
+    def names(self) -> Names:
+        """What the sessions of this story are called."""
         names = Names()
         for event in self.events:
             names.learn(event.answer)
-        return [self._line(event, names) for event in self.events]
+        return names
 
     @staticmethod
     def _line(event: Event, names: Names) -> str:
@@ -78,8 +91,9 @@ class Names:
         if isinstance(value, IssuedSession):
             return f"{self.of(value.session.id)}, valid until {_instant(value.session.valid_until)}"
         if isinstance(value, Session):
-            return f"Session({self.of(value.id)}, {value.user_id!r}, scopes {_set(value.scopes)}, "\
-                   f"valid until {_instant(value.valid_until)})"  # fmt: skip
+            end = f"valid until {_instant(value.valid_until)}"
+            scopes = f"scopes {self.of(value.scopes)}"
+            return f"Session({self.of(value.id)}, {value.user_id!r}, {scopes}, {end})"
         if isinstance(value, Rejection):
             return f"rejected: {value.reason}"
         if isinstance(value, Record):
@@ -90,6 +104,12 @@ class Names:
             return _instant(value)
         if isinstance(value, timedelta):
             return f"{value.total_seconds():g} s"
+        if isinstance(value, set | frozenset):
+            # Sorted, since the order of a set is another one in every process.
+            return "{" + ", ".join(sorted(map(self.of, value))) + "}"  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(value, dict):
+            pairs = (f"{key!r}: {self.of(each)}" for key, each in value.items())  # pyright: ignore[reportUnknownVariableType]
+            return "{" + ", ".join(pairs) + "}"
         if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
             return f"[{', '.join(self.of(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
         if isinstance(value, BaseException):
@@ -111,19 +131,22 @@ def _instant(instant: datetime | None) -> str:
     return "for ever" if instant is None else instant.isoformat(" ", "milliseconds")
 
 
-def _set(values: Iterable[str]) -> str:
-    return "{" + ", ".join(sorted(values)) + "}"
-
-
 class Narrated:
     """A manager whose calls block, whichever it is, and are told to a story.
 
     :ivar manager: the manager itself, for those who call it from many places at once.
     """
 
-    def __init__(self, manager: Any, story: Story, runner: asyncio.Runner | None) -> None:
+    def __init__(
+        self, manager: Any, story: Story, runner: asyncio.Runner | None, name: str = ""
+    ) -> None:
         self.manager = manager
         self._story, self._runner = story, runner
+        self._prefix = f"{name}." if name else ""
+
+    def named(self, name: str) -> Narrated:
+        """The same manager, by a name in the story."""
+        return Narrated(self.manager, self._story, self._runner, name)
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self.manager, name)
@@ -136,7 +159,9 @@ class Narrated:
         self.__dict__[name] = told  # looked up once
         return told
 
-    def _telling(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def _telling(self, call_name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        name = self._prefix + call_name
+
         def telling(*args: Any, **options: Any) -> Any:
             try:
                 answer = call(*args, **options)

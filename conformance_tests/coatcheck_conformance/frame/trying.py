@@ -31,14 +31,14 @@ FEWEST = 10
 different ones, and are then tried with every one."""
 
 
-def budget(stage: Stage, examples: int, **more: Any) -> settings:
+def budget(stage: Stage, examples: int, *, shrink: bool = True, **more: Any) -> settings:
     """Hypothesis's settings for so many examples."""
     phases = [Phase.explicit, Phase.generate]
     return settings(
         deadline=None,
         max_examples=examples,
         database=None,
-        phases=[*phases, Phase.shrink] if stage.profile.shrink else phases,
+        phases=[*phases, Phase.shrink] if shrink and stage.profile.shrink else phases,
         report_multiple_bugs=False,
         verbosity=Verbosity.quiet,
         suppress_health_check=[
@@ -67,7 +67,7 @@ def for_all(stage: Stage, **strategies: Any) -> Callable[[Callable[..., None]], 
             except (UnsatisfiedAssumption, NotShown):
                 raise
             except Exception as error:
-                failed[:] = [Counterexample(error, _shown(drawn), stage.story.lines())]
+                failed[:] = [Counterexample(error, _shown(stage, drawn), stage.story.lines())]
                 raise
             stage.examples += 1
 
@@ -87,9 +87,10 @@ def for_all(stage: Stage, **strategies: Any) -> Callable[[Callable[..., None]], 
     return run
 
 
-def _shown(drawn: dict[str, Any]) -> dict[str, str]:
+def _shown(stage: Stage, drawn: dict[str, Any]) -> dict[str, str]:
     shown: dict[str, str] = {}
+    names = stage.story.names()
     for name, value in drawn.items():
-        text = repr(value)
+        text = names.of(value)
         shown[name] = text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]} ..."
     return shown

@@ -1,6 +1,6 @@
 """Another process, which writes, says so, and is killed in the middle of it.
 
-    python -m coatcheck_conformance.frame.writer URL PEPPER
+    python -P writer.py URL PEPPER NOW
 
 It reads steps from its input, as JSON, a list of `[call, number]`; says a line for each when
 the manager has acknowledged it; and then waits to be killed.
@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import datetime
 from typing import Any
 
 from coatcheck import SessionManager
-
-from ..clock import Clock
 
 Step = tuple[str, int]
 
@@ -53,9 +52,10 @@ def after(steps: list[Step]) -> list[str | None]:
     return scopes
 
 
-def killed_after(number: int, url: str, pepper: str, steps: list[Step]) -> list[str]:
+def killed_after(number: int, url: str, pepper: str, now: datetime, steps: list[Step]) -> list[str]:
     """Kill a writer with SIGKILL after so many acknowledgements; all that came through."""
-    command = [sys.executable, "-m", __name__, url, pepper]
+    # As a file: as a module of the package it would import all of the suite first.
+    command = [sys.executable, "-P", __file__, url, pepper, now.isoformat()]
     with subprocess.Popen(  # noqa: S603 - this very module
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as writer:
@@ -71,9 +71,10 @@ def killed_after(number: int, url: str, pepper: str, steps: list[Step]) -> list[
     return [answer.strip() for answer in answers if answer.strip()]
 
 
-def main(url: str, pepper: str) -> None:
+def main(url: str, pepper: str, instant: str) -> None:
     """See the module's own words."""
-    with SessionManager.open(url, pepper=pepper, clock=Clock(), prepare=False) as sessions:
+    now = datetime.fromisoformat(instant)
+    with SessionManager.open(url, pepper=pepper, clock=lambda: now, prepare=False) as sessions:
         for answer in write(sessions, json.loads(sys.stdin.readline())):
             sys.stdout.write(f"{answer}\n")
             sys.stdout.flush()

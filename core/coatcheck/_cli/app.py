@@ -16,6 +16,7 @@ from typer.main import get_command
 from .._errors import BackendError, CoatcheckError, SchemaMissing
 from . import changing, peppers, reading, store
 from .codes import HELP, Code
+from .commands import Commands
 from .output import answer, complain
 from .text import visible, without_tokens
 
@@ -25,6 +26,7 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 app = typer.Typer(
     name="coatcheck",
+    cls=Commands,
     add_completion=False,
     # A traceback with locals would show what is in our frames.
     pretty_exceptions_enable=False,

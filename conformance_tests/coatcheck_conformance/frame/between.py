@@ -1,0 +1,71 @@
+"""A backend with something around each of its hooks, for a relay to stand in front of."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from functools import partial
+from typing import Any
+
+from coatcheck import BackendInfo
+
+
+class Between:
+    """Every hook of a backend but `bound`, called by way of `around`."""
+
+    def __init__(self, backend: Any, *, asynchronous: bool) -> None:
+        self.backend, self.asynchronous = backend, asynchronous
+
+    def info(self) -> BackendInfo:
+        """What the backend says of itself; nothing is answered on the loop's own thread."""
+        own: BackendInfo = self.backend.info()
+        return own._replace(inline=frozenset(), asynchronous=self.asynchronous)
+
+    def __getattr__(self, hook: str) -> Any:
+        if hook == "bound":
+            raise AttributeError(hook)
+        return partial(self.around, hook, getattr(self.backend, hook))
+
+    def around(self, hook: str, call: Any, *args: Any) -> Any:
+        """One call of a hook; awaitable, if this is `asynchronous`."""
+        raise NotImplementedError
+
+
+LONGEST_PAUSE = 50e-6
+"""Seconds."""
+
+
+class Jostled(Between):
+    """Lets others go first before and after each hook, now and then for a moment longer: in
+    a store that answers at once, no two calls would be under way together."""
+
+    def __init__(self, backend: Any, dice: random.Random) -> None:
+        super().__init__(backend, asynchronous=backend.info().asynchronous)
+        self.dice = dice
+
+    def around(self, hook: str, call: Any, *args: Any) -> Any:
+        if hook in ("prepare", "close"):
+            return call(*args)
+        if self.asynchronous:
+            return self._awaited(call, *args)
+        self._pause()
+        try:
+            return call(*args)
+        finally:
+            self._pause()
+
+    def _pause(self) -> None:
+        long = self.dice.random() < 1 / 4
+        time.sleep(self.dice.random() * LONGEST_PAUSE if long else 0)
+
+    async def _awaited(self, call: Any, *args: Any) -> Any:
+        await self._turns()
+        try:
+            return await call(*args)
+        finally:
+            await self._turns()
+
+    async def _turns(self) -> None:
+        for _ in range(self.dice.randrange(3)):
+            await asyncio.sleep(0)

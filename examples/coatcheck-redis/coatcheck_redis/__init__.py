@@ -1,0 +1,28 @@
+"""Sessions in one Redis or Valkey server, by way of redis-py.
+
+    redis://:…@db.example:6379/0       valkey:// is the same
+    rediss://:…@db.example:6379/0      over TLS; valkeys:// likewise
+
+Options of our own in the query: `prefix` (default `coatcheck`) is the hash tag of all keys, and
+`durable=true` has `prepare` insist on a server that loses nothing. Others are redis-py's.
+"""
+
+from coatcheck import Secret, hookimpl
+
+
+@hookimpl
+def open_backend(url: Secret[str]) -> object:
+    """The module hook that the entry point leads to. Opens no connection yet."""
+    from .backend import RedisBackend
+    from .location import parse
+
+    return RedisBackend(parse(url))
+
+
+@hookimpl
+def open_async_backend(url: Secret[str]) -> object:
+    """The same for `AsyncSessionManager`."""
+    from .backend import AsyncRedisBackend
+    from .location import parse
+
+    return AsyncRedisBackend(parse(url))

@@ -1,0 +1,54 @@
+"""The public suite, on a server that loses nothing that it acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from coatcheck_redis import open_async_backend, open_backend
+from redis_server import RedisServer
+
+from coatcheck import Secret
+from coatcheck_conformance import Conformance, Harness
+
+
+class RedisHarness(Harness):
+    def __init__(self) -> None:
+        self.server = RedisServer()
+        self.server.start()
+        self.client = self.server.client()
+        self.url = f"{self.server.url}?durable=true"
+
+    def open(self) -> object:
+        return open_backend(Secret(self.url))
+
+    def reset(self) -> None:
+        sessions = [key for key in self.client.scan_iter() if not key.endswith(b":schema")]
+        self.client.delete("none", *sessions)
+
+    def open_async(self) -> object:
+        return open_async_backend(Secret(self.url))
+
+    def rows(self) -> Iterable[object]:
+        for key in self.client.scan_iter():
+            yield key, self.client.dump(key), self.client.object("encoding", key)
+        for key in self.client.scan_iter("*:session:*"):
+            yield self.client.hgetall(key)
+
+    def corrupt(self, session_id: UUID) -> None:
+        self.client.hset(f"{{coatcheck}}:session:{session_id.hex}", "last_used_at", "soon")
+
+    def crash(self) -> None:
+        self.server.kill()
+        self.server.start()
+
+    def second_process(self) -> str:
+        return self.url
+
+    def close(self) -> None:
+        self.client.close()
+        self.server.__exit__()
+
+
+class TestRedis(Conformance):
+    harness = RedisHarness

@@ -1,0 +1,1 @@
+"""Correct backends, each written in another manner, which the suite must let pass."""
