@@ -62,6 +62,16 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session
+def authors(session: nox.Session) -> None:
+    """What the author of a backend gets: the plugin, the template, and the example for Redis,
+    whose server must be installed (Debian: the package redis-server)."""
+    session.install("-e", ".[cli,conformance]", "-e", "examples/coatcheck-redis[tests]")
+    session.install(*group("tests", "lint"), "mypy")
+    session.run("pytest", "-n", "2", "tests/authors", *session.posargs)
+    session.run("pytest", "examples/coatcheck-redis", *session.posargs)
+
+
+@nox.session
 def faults(session: nox.Session) -> None:
     """Servers killed, frozen, cut off and deposed under load, and those who start them tested.
     `COATCHECK_FAULTS=50` has each fault happen that often, and takes accordingly; the default

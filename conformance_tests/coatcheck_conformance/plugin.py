@@ -62,7 +62,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test for each check under each manager."""
     if "conformance_check" not in metafunc.fixturenames:
         return
-    suite = cast(type[Conformance], metafunc.cls)
+    suite = cast(type[Conformance], metafunc.cls)  # pyright: ignore[reportUnknownMemberType]
     cases = [(check, face) for face in suite.faces for check in every_check()]
     ids = [f"{check.law:02}-{check.name}-{face}" for check, face in cases]
     metafunc.parametrize(("conformance_check", "conformance_face"), cases, ids=ids)

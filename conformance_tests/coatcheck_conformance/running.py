@@ -8,7 +8,7 @@ import math
 import secrets
 import traceback
 from collections.abc import Callable, Collection, Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from time import monotonic
 
 from .frame.expecting import Broken
@@ -21,6 +21,7 @@ from .profiles import QUICK, Profile
 from .report import Failure, Outcome, Report
 
 HERE = __file__.rpartition("/")[0]
+OPENS, CLOSES = "A backend opens and is prepared", "A backend closes"
 
 
 def run(
@@ -81,11 +82,26 @@ def _outcomes(
                 yield unshown(harness, face, check, str(missing))
             continue
         except Exception as error:  # noqa: BLE001 - a backend that cannot be opened keeps no law
-            yield _unopened(harness, face, seed, error)
+            yield _at_the_door(harness, face, seed, OPENS, error)
             continue
-        with closing(stage):
+        failed: list[Exception] = []
+        with _closing(stage, failed):
             for check in checks:
                 yield tried(stage, check, len(faces))
+        for unclosed in failed:
+            yield _at_the_door(harness, face, seed, CLOSES, unclosed)
+
+
+@contextmanager
+def _closing(stage: Stage, failed: list[Exception]) -> Iterator[None]:
+    """Closes the stage at the end; what that raises is kept, and hides no outcome."""
+    try:
+        yield
+    finally:
+        try:
+            stage.close()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is told
+            failed.append(error)
 
 
 def tried(stage: Stage, check: Check, faces: int = 2) -> Outcome:
@@ -124,10 +140,11 @@ def unshown(harness: Harness | type[Harness], face: Face, check: Check, reason: 
                    not_shown=reason)  # fmt: skip
 
 
-def _unopened(harness: Harness, face: Face, seed: int, error: Exception) -> Outcome:
-    words = "A backend opens, is prepared, and takes a manager."
-    failure = Failure(0, words, "it opens", "", "", {}, [], _traced(error))
-    return Outcome(name_of(harness), str(face), 0, "opening", "a_backend_opens", 0, 0.0, seed,
+def _at_the_door(harness: Harness, face: Face, seed: int, words: str, error: Exception) -> Outcome:
+    """Of a backend that did not open, or did not close."""
+    failure = Failure(0, words, words, "", "", {}, [], _traced(error))
+    check = words.lower().replace(" ", "_")
+    return Outcome(name_of(harness), str(face), 0, "opening and closing", check, 0, 0.0, seed,
                    failure=failure)  # fmt: skip
 
 

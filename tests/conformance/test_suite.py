@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from coatcheck_conformance import DEFAULT, PROFILES, Conformance
+from coatcheck_conformance import DEFAULT, PROFILES, QUICK, Conformance
 from harnesses import (
     AsyncpgHarness,
     MemoryHarness,
@@ -12,10 +12,16 @@ from harnesses import (
     PlainHarness,
     PostgresHarness,
     SQLiteHarness,
+    StrictMongoHarness,
     faces_of,
 )
 
 WITHIN_THE_PROCESS = {**PROFILES, "default": replace(DEFAULT, steps=50_000)}
+A_LITTLE = {
+    **PROFILES,
+    "quick": replace(QUICK, examples=20, least=1, steps=100, orders=1, deaths=1),
+    "default": replace(DEFAULT, examples=50, least=5, steps=500, orders=10, deaths=1),
+}
 
 
 class TestMemory(Conformance):
@@ -43,3 +49,10 @@ class TestAsyncpg(Conformance):
 
 class TestMongoDB(Conformance):
     harness = MongoHarness
+
+
+class TestStrictMongoDB(Conformance):
+    """As many histories as of any other, and a little of what the lax one has shown."""
+
+    harness = StrictMongoHarness
+    profiles = A_LITTLE

@@ -120,7 +120,7 @@ def test_yes_and_no_are_the_two_truths_alone() -> None:
     assert answers.truth_of("touch", True) is True
     assert answers.truth_of("touch", False) is False
     for odd in (1, 0, None, "yes"):
-        with pytest.raises(BackendError, match="touch: .* neither"):
+        with pytest.raises(BackendError, match=r"touch: .* neither"):
             answers.truth_of("touch", odd)
 
 

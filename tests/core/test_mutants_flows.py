@@ -15,15 +15,16 @@ from coatcheck import (
     BackendInfo,
     InvalidInput,
     Record,
+    Secret,
     SessionManager,
     SessionRef,
     Unsupported,
     Where,
     hookimpl,
 )
-from coatcheck._flows import composed
-from coatcheck._flows.steps import Ask, Flow, Time
-from coatcheck._flows.validate import _is_touch_due
+from coatcheck._flows import bulk, composed
+from coatcheck._flows.steps import Ask, Flow, Time, Work
+from coatcheck._flows.validate import _is_touch_due, _rewrite
 from coatcheck_backends.memory import MemoryBackend
 
 PEPPERS = [f"pepper number {n} of the tests of the flows, long enough" for n in range(2)]
@@ -58,8 +59,8 @@ def played(flow: Flow[Any], *answers: Any) -> tuple[list[Any], Any]:
         answer = next(given)
 
 
-def page(after: int | None, limit: int, where: Where = Where()) -> tuple[Any, ...]:
-    return ("find", where, after if after is None else UUID(int=after), limit)
+def page(after: int | None, limit: int, where: Where | None = None) -> tuple[Any, ...]:
+    return ("find", where or Where(), after if after is None else UUID(int=after), limit)
 
 
 def test_counting_walks_on_from_the_last_of_each_page() -> None:
@@ -154,6 +155,33 @@ def test_a_filter_that_is_none_says_how_to_match_all(sessions: SessionManager) -
     for name in ("user_id", "method", "scope", "pepper_id", "live"):
         with pytest.raises(InvalidInput, match=f"{name} must not be None; leave"):
             sessions.find(**{name: None})
+
+
+def test_a_page_of_nothing_asks_the_store_nothing(sessions: SessionManager) -> None:
+    assert played(bulk.find(sessions._core, 0, {}, 0, None)) == ([], [])
+
+
+@pytest.mark.parametrize("scheme", ["hmac-sha256", "argon2id"])
+def test_an_argon2_is_computed_where_it_blocks_no_one_and_a_fast_hash_at_once(scheme: str) -> None:
+    with SessionManager(MemoryBackend(), pepper=PEPPERS[0], hash_scheme=scheme) as sessions:
+        flow = _rewrite(sessions._core, record(1), Secret(b"s" * 32))
+        step = flow.send(None)
+        if scheme == "argon2id":
+            assert isinstance(step, Work)
+            step = flow.send("new")
+        assert isinstance(step, Ask)
+        assert (step.hook, step.time) == ("replace_key_hash", Time.TENTH)
+        flow.close()
+
+
+def test_a_pepper_that_is_unknown_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    backend = MemoryBackend()
+    with SessionManager(backend, pepper=PEPPERS[0]) as first:
+        token = first.issue("user", method="m").token
+        with SessionManager(backend, pepper=PEPPERS[1]) as second:
+            assert not second.validate(token)
+            assert not second.validate(token)
+    assert [logged.levelname for logged in caplog.records] == ["ERROR"]
 
 
 class WithoutScan(MemoryBackend):

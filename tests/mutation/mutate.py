@@ -136,8 +136,8 @@ def warm(tree: Path, directory: Path, target: dict[str, Any]) -> Iterator[list[s
     """The command that has the tests run, while the process that runs them is there."""
     with tempfile.TemporaryDirectory() as room:
         socket, log = Path(room, "socket"), directory / "tests.log"
-        command = [sys.executable, tree / "tests/mutation/warm.py", socket, ",".join(target["warm"])]
-        command += ["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", "--tb=line"]
+        command = [sys.executable, tree / "tests/mutation/warm.py", socket]
+        command += [",".join(target["warm"]), "-x", "-q", *target["options"]]
         command += ["-k", target["select"], f"--basetemp={room}/base"]
         command += ["--", *target["first"], "--", *target["tests"]]
         with (

@@ -74,7 +74,7 @@ def judge(connection: socket.socket, runs: list[list[str]], plugin: object) -> i
         try:
             os.setsid()
             code = next(filter(None, (int(pytest.main(run, plugins=[plugin])) for run in runs)), 0)
-        except BaseException:
+        except BaseException:  # noqa: BLE001
             traceback.print_exc()
         finally:
             os._exit(code)

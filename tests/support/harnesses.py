@@ -224,6 +224,7 @@ class MongoHarness(Harness):
         self._server = self._rooms.enter_context(ReplicaSet(size=1)) if OWN_SERVERS else None
         server = self._server.url if self._server else shared_servers.quick_replica_set()
         self.url = self._rooms.enter_context(shared_servers.mongodb_database(server))
+        self._plain_url = self.url
         self._client = self._rooms.enter_context(MongoClient[dict[str, Any]](self.url))
         codec: CodecOptions[dict[str, Any]] = CodecOptions(uuid_representation=4)
         database = self._client.get_default_database()
@@ -261,10 +262,20 @@ class MongoHarness(Harness):
     ) -> AbstractContextManager[Transaction]:
         if face is Face.SYNC:
             return callers.of_client(self._client)
-        return callers.of_async_client(self.url, wait)
+        return callers.of_async_client(self._plain_url, wait)
 
     def close(self) -> None:
         self._rooms.close()
+
+
+class StrictMongoHarness(MongoHarness):
+    """The same with linearizable reads, of which alone the suite expects linearizable histories."""
+
+    name = "mongodb, strict"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.url = shared_servers.with_options(self.url, strict="true")
 
 
 NOT_OURS = "the server is shared with other tests; `nox -s conformance` has one to kill"

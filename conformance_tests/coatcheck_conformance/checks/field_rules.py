@@ -78,8 +78,7 @@ def scopes_that_the_rules_do_not_allow_are_refused_by_name(stage: Stage) -> None
 
 
 def _items(value: Any) -> list[Any]:
-    items: list[Any] = value if isinstance(value, list) else []
-    return items
+    return list(value) if isinstance(value, list) else []  # pyright: ignore[reportUnknownArgumentType]
 
 
 @check_of("field rules")

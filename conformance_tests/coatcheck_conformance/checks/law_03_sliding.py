@@ -52,6 +52,20 @@ def a_use_is_recorded_exactly_when_the_interval_has_passed(stage: Stage) -> None
 
 
 @check(3)
+def a_tenth_of_a_short_timeout_is_long_enough(stage: Stage) -> None:
+    @for_all(stage, timeout=st.integers(1000, 599_999), early=st.sampled_from((0, 1)))
+    def check(timeout: int, early: int) -> None:
+        sessions = stage.manager()
+        issued = sessions.issue(
+            "user", method="password", lifetime=None, inactivity_timeout=timeout * MILLISECOND
+        )
+        stage.clock.move((timeout // 10 - early) * MILLISECOND)
+        used = sessions.validate(issued.token).last_used_at
+        expected = issued.session.last_used_at if early else rounded(stage.clock())
+        equal(used, expected, "a tenth, rounded down to the millisecond")
+
+
+@check(3)
 def uses_a_little_less_than_the_timeout_apart_keep_a_session_for_ever(stage: Stage) -> None:
     shares = st.lists(st.floats(0, 1) | st.just(1.0), min_size=1, max_size=10)
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from typing import Any
 
 from hypothesis import strategies as st
 
-from coatcheck import Where
+from coatcheck import Capability, Where
 
 from ..clock import MILLISECOND
 from ..frame.expecting import equal, identical
+from ..frame.people import people, populate
 from ..frame.registry import check
 from ..frame.stage import PEPPERS, Stage
 from ..frame.trying import for_all
@@ -140,3 +142,20 @@ def nothing_is_rewritten_without_touch(stage: Stage) -> None:
         identical(bool(answer), writer["pepper"] in _peppers(reader))
         equal(stage.relay.writes, [])
         equal(stage.record(issued.session.id), before)
+
+
+@check(10)
+def the_status_counts_the_sessions_under_each_pepper(stage: Stage) -> None:
+    stage.need(Capability.SCAN)
+
+    @for_all(stage, drawn=people(1, 6), used=st.booleans())
+    def check(drawn: list[Any], used: bool) -> None:
+        population = populate(stage, drawn)
+        sessions = stage.manager(fallback_peppers=(PEPPERS[1],))
+        if used:
+            for token in population.tokens.values():
+                sessions.validate(token)
+        stored = Counter(stage.record(session_id).pepper_id for session_id in population.tokens)
+        status = sessions.pepper_status()
+        equal({each.pepper_id: each.sessions for each in status if each.sessions}, dict(stored))
+        equal([each.place for each in status], [0, 1], "by place, and no pepper is unknown")

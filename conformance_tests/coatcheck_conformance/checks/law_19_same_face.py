@@ -150,8 +150,7 @@ class Play:
         if isinstance(answer, Rejection):
             return ("rejection", answer.reason, self._told(answer.session_id))
         if isinstance(answer, SessionRef | tuple | list):
-            items: Any = answer
-            return (type(items).__name__, [self._told(item) for item in items])
+            return (type(answer).__name__, [self._told(item) for item in answer])  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
         if answer in self.ids:
             return f"session {self.ids.index(answer)}"
         if isinstance(answer, str):

@@ -7,6 +7,7 @@ import random
 import time
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from coatcheck import BackendInfo
 
@@ -38,31 +39,38 @@ LONGEST_PAUSE = 50e-6
 
 class Jostled(Between):
     """Lets others go first before and after each hook, now and then for a moment longer: in
-    a store that answers at once, no two calls would be under way together."""
+    a store that answers at once, no two calls would be under way together.
+
+    :ivar untouched: the sessions of which a touch said that they are gone.
+    """
 
     def __init__(self, backend: Any, dice: random.Random) -> None:
         super().__init__(backend, asynchronous=backend.info().asynchronous)
         self.dice = dice
+        self.untouched: set[UUID] = set()
 
     def around(self, hook: str, call: Any, *args: Any) -> Any:
-        if hook in ("prepare", "close"):
-            return call(*args)
         if self.asynchronous:
-            return self._awaited(call, *args)
+            return self._awaited(hook, call, *args)
         self._pause()
         try:
-            return call(*args)
+            return self._noted(hook, args, call(*args))
         finally:
             self._pause()
+
+    def _noted(self, hook: str, args: tuple[Any, ...], answer: Any) -> Any:
+        if hook == "touch" and not answer:
+            self.untouched.add(args[0])
+        return answer
 
     def _pause(self) -> None:
         long = self.dice.random() < 1 / 4
         time.sleep(self.dice.random() * LONGEST_PAUSE if long else 0)
 
-    async def _awaited(self, call: Any, *args: Any) -> Any:
+    async def _awaited(self, hook: str, call: Any, *args: Any) -> Any:
         await self._turns()
         try:
-            return await call(*args)
+            return self._noted(hook, args, await call(*args))
         finally:
             await self._turns()
 

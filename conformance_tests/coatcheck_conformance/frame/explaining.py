@@ -24,21 +24,29 @@ class Unexplained(Broken):
         return [_line(operation) for operation in self.history]
 
 
-def explain(operations: Iterable[Operation], settled: Collection[Operation] = ()) -> None:
+def explain(
+    operations: Iterable[Operation],
+    settled: Collection[Operation] = (),
+    untouched: Collection[Hashable] = (),
+) -> None:
     """Raise `Unexplained` if some session's history is not linearizable.
 
     :param settled: of the operations, the readings of what was stored when nobody wrote. They
         tell a change that was lost from one that was only not seen.
+    :param untouched: the sessions of which a touch said that they are gone.
     """
     of_session: defaultdict[Hashable, list[Operation]] = defaultdict(list)
     for operation in operations:
         of_session[operation.session].append(operation)
-    for history in of_session.values():
+    for session, history in of_session.items():
         if _is_broken(history):
             stored = [o for o in history if o.kind != "validate" or o in settled]
             is_lost = bool(settled) and _is_broken(stored)
             shortest = shortened(stored if is_lost else history)
-            raise Unexplained(*_law_of(shortest, is_lost), shortest)
+            law, words = _law_of(shortest, is_lost)
+            if law == 1:
+                law = _law_of_refusal(history, session in untouched)
+            raise Unexplained(law, words, shortest)
 
 
 def shortened(history: Iterable[Operation]) -> list[Operation]:
@@ -47,8 +55,9 @@ def shortened(history: Iterable[Operation]) -> list[Operation]:
     Only that is left out whose absence explains nothing: readings, calls that did nothing,
     changes that nobody read.
     """
-    # What was accepted, or not, says more than what was done: it is left out last.
-    kept = sorted(history, key=lambda operation: (operation.kind == "validate", -operation.called))
+    # What was seen says most, and then what was revoked.
+    rank = {"update": 1, "revoke": 2, "validate": 3}
+    kept = sorted(history, key=lambda each: (rank.get(each.kind, 0), -each.called))
     before = len(kept) + 1
     while len(kept) < before:
         before = len(kept)
@@ -98,6 +107,14 @@ def _law_of(shortest: list[Operation], is_lost: bool) -> tuple[int, str]:
     if is_lost:
         return 8, "the last change of the scopes is what is stored"
     return 6, "a validation sees the last change of the scopes"
+
+
+def _law_of_refusal(history: list[Operation], is_untouched: bool) -> int:
+    """Which of its ends a session met that was refused although nobody said to revoke it."""
+    revocations = {o.answer for o in history if o.kind == "revoke"}
+    if revocations == {False}:
+        return 5
+    return 4 if is_untouched and not revocations else 1
 
 
 def _line(operation: Operation) -> str:

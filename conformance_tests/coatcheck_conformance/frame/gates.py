@@ -18,7 +18,7 @@ class Steps:
     """A call under way, which `step` takes from one question to the store to the next.
 
     :param begin: what is awaited; it first runs in the first step.
-    :ivar told: each question so far, and what the store answered.
+    :ivar told: is told each question, by hook and arguments, and what the store answered.
     :ivar answer: what the call gave, once it is `over`; or `error`, if it raised.
     """
 
@@ -26,7 +26,7 @@ class Steps:
         self._begin = begin
         self._task: asyncio.Task[None] | None = None
         self._halted, self._let_on = asyncio.Event(), asyncio.Event()
-        self.told: Callable[[str, Any], object] = lambda _hook, _answer: None
+        self.told: Callable[[str, tuple[Any, ...], Any], object] = _nobody
         self.answer: Any = None
         self.error: Exception | None = None
         self.over = False
@@ -57,6 +57,10 @@ class Steps:
         self._halted.set()
 
 
+def _nobody(hook: str, args: tuple[Any, ...], answer: Any) -> None:
+    del hook, args, answer
+
+
 _under_way: ContextVar[Steps | None] = ContextVar("steps", default=None)
 
 
@@ -70,18 +74,19 @@ class Gated(Between):
     async def around(self, hook: str, call: Any, *args: Any) -> Any:
         steps = _under_way.get()
         if steps is None:
-            return await _answered(call, args)
+            return await answered(call, *args)
         await steps.halt()
         try:
-            answer = await _answered(call, args)
+            answer = await answered(call, *args)
         except Exception as error:
-            steps.told(hook, error)
+            steps.told(hook, args, error)
             raise
-        steps.told(hook, answer)
+        steps.told(hook, args, answer)
         return answer
 
 
-async def _answered(call: Any, args: tuple[Any, ...]) -> Any:
+async def answered(call: Any, *args: Any) -> Any:
+    """What a hook gives, whichever kind of function it is."""
     answer = call(*args)
     return await answer if isawaitable(answer) else answer
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from coatcheck import SessionManager
+from coatcheck import Session, SessionManager
 
 from ..clock import Clock
 
@@ -24,7 +24,9 @@ def answer_of(sessions: SessionManager, call: str, argument: Any) -> object:
     """What a call gives, as far as JSON can say it."""
     if call == "validate":
         answer = sessions.validate(argument)
-        return sorted(answer.scopes) if answer else str(answer.reason)
+        if isinstance(answer, Session):
+            return sorted(answer.scopes)
+        return str(answer.reason)
     if call == "revoke":
         return sessions.revoke(UUID(argument))
     if call == "revoke_all":

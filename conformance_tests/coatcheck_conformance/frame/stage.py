@@ -25,7 +25,6 @@ from ..faces import awaited
 from ..harness import Face, Harness, NotShown
 from ..profiles import Profile
 from ..relay import relay_over
-from .neighbour import Neighbour
 from .observers import Asking
 from .story import Narrated, Story
 
@@ -141,8 +140,11 @@ class Stage:
         return self._managing(other, self._rooms, other.info().asynchronous, {})
 
     @cached_property
-    def neighbour(self) -> Neighbour:
+    def neighbour(self) -> Any:
         """Another process on the same store, where the harness can name it to one."""
+        # Not before: the process runs the module by its name, and warns if it was imported.
+        from .neighbour import Neighbour
+
         self.need(Capability.SHARED)
         neighbour = Neighbour(self.harness.second_process(), PEPPERS[0], self.clock)
         self._rooms.callback(neighbour.close)
@@ -199,8 +201,12 @@ class Stage:
 
         def asked() -> str:
             asking = Asking()
+            options = {"pepper": pepper, "plugins": (asking,)}
+            # On a relay of its own, since what the stage's relay has seen is looked at.
+            relay = relay_over(self.backend)
+            manager = self._managing(relay, self._rooms, self.asynchronous, options)
             with suppress(IssueDenied):
-                self.manager(pepper=pepper, plugins=(asking,)).issue("nobody", method="asking")
+                manager.issue("nobody", method="asking")
             self.story.forget()
             return asking.pepper_id
 

@@ -110,11 +110,11 @@ class Names:
         if isinstance(value, dict):
             pairs = (f"{key!r}: {self.of(each)}" for key, each in value.items())  # pyright: ignore[reportUnknownVariableType]
             return "{" + ", ".join(pairs) + "}"
-        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
+        if isinstance(value, list | tuple) and not hasattr(value, "_fields"):  # pyright: ignore[reportUnknownArgumentType]
             return f"[{', '.join(self.of(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
         if isinstance(value, BaseException):
             return f"{type(value).__name__}: {self._without_ids(str(value))}"
-        return self._text(value) if isinstance(value, str) else repr(value)
+        return self._text(value) if isinstance(value, str) else repr(value)  # pyright: ignore[reportUnknownArgumentType]
 
     def _text(self, text: str) -> str:
         if text in self._words:

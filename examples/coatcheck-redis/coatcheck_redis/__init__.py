@@ -9,20 +9,17 @@ Options of our own in the query: `prefix` (default `coatcheck`) is the hash tag 
 
 from coatcheck import Secret, hookimpl
 
+from .backend import AsyncRedisBackend, RedisBackend
+from .location import parse
+
 
 @hookimpl
 def open_backend(url: Secret[str]) -> object:
     """The module hook that the entry point leads to. Opens no connection yet."""
-    from .backend import RedisBackend
-    from .location import parse
-
     return RedisBackend(parse(url))
 
 
 @hookimpl
 def open_async_backend(url: Secret[str]) -> object:
     """The same for `AsyncSessionManager`."""
-    from .backend import AsyncRedisBackend
-    from .location import parse
-
     return AsyncRedisBackend(parse(url))

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial, wraps
+from functools import wraps
 from typing import Any, cast
 
 import redis
@@ -13,7 +13,7 @@ from redis.exceptions import NoScriptError
 
 from coatcheck import BackendInfo, Capability, Secret, hookimpl, remaining
 
-from .errors import FAILURES, READS, translated
+from .errors import FAILURES, translated
 from .hooks import Flow, Hooks
 from .location import Location
 
@@ -42,7 +42,7 @@ class _Pool(redis.BlockingConnectionPool):
         kind = type("_", (_InTime, connection_class), {})
         cast(Any, super()).__init__(connection_class=kind, **options)
 
-    timeout = property(lambda _: _time_left(), lambda *_: None)
+    timeout = property(lambda _: _time_left(), lambda _, __: None)
 
 
 class _Backend(Hooks):
@@ -55,16 +55,17 @@ class _Backend(Hooks):
 
     @hookimpl
     def info(self) -> BackendInfo:
-        capabilities = {Capability.SHARED, Capability.SCAN}
-        if self.at.durable:  # otherwise a crash may bring revoked sessions back
-            capabilities |= {Capability.DURABLE, Capability.LINEARIZABLE}
+        # Otherwise a crash may bring back a session that was revoked.
+        kept = {Capability.DURABLE, Capability.LINEARIZABLE} if self.at.durable else set[str]()
+        capabilities = {Capability.SHARED, Capability.SCAN, *kept}
         return BackendInfo("redis", 1, capabilities, asynchronous=self.is_async)
 
     def _pool(self) -> Any:
         """One for each process: a forked one leaves its parent's alone, and alive."""
         pools, process = self._pools.reveal(), os.getpid()
         if process not in pools:
-            pools.setdefault(process, self.new_pool(self.at.url.reveal(), protocol=2))
+            unset = dict.fromkeys(("timeout", "socket_timeout", "socket_connect_timeout"))
+            pools.setdefault(process, self.new_pool(self.at.url.reveal(), protocol=2, **unset))
         return pools[process]
 
 
@@ -78,7 +79,7 @@ class RedisBackend(_Backend):
     def close(self) -> None:
         self._pool().disconnect()
 
-    def _run(self, flow: Flow[Any], hook: str) -> Any:
+    def _run(self, flow: Flow[Any], hook: str, args: tuple[Any, ...]) -> Any:
         connection, answer, is_sent = None, None, False
         try:
             connection = self._pool().get_connection()
@@ -94,7 +95,7 @@ class RedisBackend(_Backend):
         except StopIteration as done:
             return done.value
         except FAILURES as error:
-            failure = translated(error, writing=is_sent and hook not in READS)
+            failure = translated(error, hook, args, is_sent=is_sent)
         finally:
             if connection is not None:
                 self._pool().release(connection)
@@ -105,12 +106,7 @@ class AsyncRedisBackend(_Backend):
     """For `AsyncSessionManager`. The deadline is one timeout around all of a call."""
 
     is_async = True
-    new_pool = staticmethod(
-        partial(
-            cast(Any, redis_asyncio.BlockingConnectionPool).from_url,
-            **dict.fromkeys(("timeout", "socket_timeout", "socket_connect_timeout")),
-        )
-    )
+    new_pool = staticmethod(cast(Any, redis_asyncio.BlockingConnectionPool).from_url)
 
     @hookimpl
     async def close(self) -> None:
@@ -118,7 +114,7 @@ class AsyncRedisBackend(_Backend):
             async with asyncio.timeout(remaining()):
                 await self._pool().disconnect()
 
-    async def _run(self, flow: Flow[Any], hook: str) -> Any:
+    async def _run(self, flow: Flow[Any], hook: str, args: tuple[Any, ...]) -> Any:
         connection, answer, is_sent = None, None, False
         try:
             async with asyncio.timeout(_time_left()):
@@ -136,7 +132,7 @@ class AsyncRedisBackend(_Backend):
         except StopIteration as done:
             return done.value
         except FAILURES as error:
-            failure = translated(error, writing=is_sent and hook not in READS)
+            failure = translated(error, hook, args, is_sent=is_sent)
         finally:
             if connection is not None:
                 await self._pool().release(connection)
@@ -146,7 +142,7 @@ class AsyncRedisBackend(_Backend):
 def _plain(flow: Callable[..., Flow[Any]]) -> Any:
     @wraps(flow)
     def hook(self: RedisBackend, *args: Any) -> Any:
-        return self._run(flow(self, *args), flow.__name__)
+        return self._run(flow(self, *args), flow.__name__, args)
 
     return hookimpl(hook)
 
@@ -154,7 +150,7 @@ def _plain(flow: Callable[..., Flow[Any]]) -> Any:
 def _awaited(flow: Callable[..., Flow[Any]]) -> Any:
     @wraps(flow)
     async def hook(self: AsyncRedisBackend, *args: Any) -> Any:
-        return await self._run(flow(self, *args), flow.__name__)
+        return await self._run(flow(self, *args), flow.__name__, args)
 
     return hookimpl(hook)
 

@@ -5,6 +5,7 @@ stays as the cause only where it speaks of the connection.
 """
 
 import re
+from typing import Any
 from uuid import UUID
 
 from redis import exceptions as of_redis
@@ -14,9 +15,7 @@ from coatcheck import BackendError, BackendUnavailable, OutcomeUnknown
 FAILURES = (of_redis.RedisError, of_redis.ChildDeadlockedError, OSError, UnicodeError)
 """All that redis-py raises while it connects, encodes, sends and waits."""
 
-READS = {"ping", "load", "find", "count"}
-"""Hooks that change nothing, so that a lost answer leaves nothing unknown."""
-
+_READS = {"ping", "load", "find", "count"}
 _REFUSED = (
     *(of_redis.AuthenticationError, of_redis.NoPermissionError, of_redis.BusyLoadingError),
     *(of_redis.AskError, of_redis.TryAgainError, of_redis.ClusterDownError),
@@ -24,21 +23,23 @@ _REFUSED = (
 )
 
 
-def translated(error: Exception, *, writing: bool) -> BackendError:
+def translated(error: Exception, hook: str, args: tuple[Any, ...], *, is_sent: bool) -> Exception:
     """What to raise instead. To be raised outside of the `except` block, or the driver's error
     would come along as its context.
 
-    :param writing: a command was sent that may have changed something.
+    :param is_sent: a command is on its way, so that nobody can know whether it is done.
     """
-    if isinstance(error, _REFUSED) or re.match("BUSY|MISCONF|NOREPLICAS", str(error)):
+    words = str(error)
+    if isinstance(error, _REFUSED) or re.match("BUSY|MISCONF|MOVED|NOREPLICAS", words):
         return BackendUnavailable(f"redis: the server refused with {type(error).__name__}")
     if isinstance(error, of_redis.ResponseError):
-        unreadable = re.search("UNREADABLE ([0-9a-f]{32})", str(error))
-        what = f"session {UUID(unreadable[1])} cannot be read" if unreadable else "a command failed"
+        named = re.search("UNREADABLE ([0-9a-f]{32})", words)
+        which = UUID(named[1]) if named else args[0] if hook == "load" else None
+        what = f"session {which} cannot be read" if which else f"the server refused {hook}"
         return BackendError(f"redis: {what}")
     if isinstance(error, of_redis.DataError | UnicodeError):
         return BackendError("redis: a value cannot be stored")
-    kind = OutcomeUnknown if writing else BackendUnavailable
+    kind = OutcomeUnknown if is_sent and hook not in _READS else BackendUnavailable
     failure = kind("redis: the connection failed, or no answer came within the deadline")
     failure.__cause__ = error
     return failure

@@ -24,7 +24,6 @@ Flow: TypeAlias = Generator[Secret[tuple[str | int, ...]], Any, T]
 _SCRIPT = Path(__file__).with_name("store.lua").read_text("utf-8")
 _DIGEST = hashlib.sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
 _SCHEMA = 1
-_ALL = 2**40
 
 
 class Hooks:
@@ -55,8 +54,8 @@ class Hooks:
         yield Secret(("PING",))
 
     def insert(self, record: Record) -> Flow[None]:
-        row = texts_of({name: getattr(record, name) for name in FIELDS})
-        if not (yield from self._ask("insert", record.id.hex, *row)):
+        row = dict(zip(FIELDS, record[1:], strict=True))
+        if not (yield from self._ask("insert", record.id.hex, *texts_of(row))):
             raise coatcheck.DuplicateSession(f"session {record.id} exists already")
 
     def load(self, session_id: UUID) -> Flow[Record | None]:
@@ -104,8 +103,8 @@ class Hooks:
         return answer
 
     def _each(
-        self, hook: str, which: str, *args: str, after: str = "", limit: int = _ALL
-    ) -> Flow[list[Any]]:
+        self, hook: str, which: str, *args: str, after: str = "", limit: int = 2**40
+    ) -> Flow[Any]:
         found: list[Any] = []
         while len(found) < limit:
             after, more = yield from self._ask(hook, which, after, limit - len(found), *args)

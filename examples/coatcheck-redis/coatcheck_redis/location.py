@@ -1,7 +1,7 @@
 """What a URL says. No message and no frame that raises shows any of it."""
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import redis
@@ -37,17 +37,15 @@ def _read(url: Secret[str]) -> Location | str:
     """What it says, or what is wrong. Apart, so that no frame that raises has seen it."""
     try:
         parts = urlsplit(url.reveal())
-        pairs = parse_qsl(parts.query, keep_blank_values=True)
-        query = dict(pairs)
+        query = dict(parse_qsl(parts.query, keep_blank_values=True))
         for name in query.keys() & _SETTLED:
             return f"option {name!r} cannot be given: times are the manager's, nothing is repeated"
         prefix, durable = query.pop("prefix", "coatcheck"), query.pop("durable", "false")
-        if not re.fullmatch("[A-Za-z0-9_.:-]{1,64}", prefix) or durable not in ("true", "false"):
-            return "option 'prefix' must be a plain name, and 'durable' true or false"
-        if not re.fullmatch("/?[0-9]{0,4}", parts.path) or len(dict(pairs)) < len(pairs):
-            return "the path is the number of a database, and no option is given twice"
+        own = f"{prefix} {durable} {parts.path}"
+        if not re.fullmatch("[A-Za-z0-9_.:-]{1,64} (true|false) /?[0-9]{0,4}", own):
+            return "'prefix' must be a plain name, 'durable' true or false, and the path a number"
         plain = parts._replace(scheme=_SCHEMES[parts.scheme], query=urlencode(query)).geturl()
-        redis.ConnectionPool.from_url(plain).make_connection()  # which does not connect yet
+        cast(Any, redis.ConnectionPool).from_url(plain).make_connection()  # not connected yet
     except Exception:  # noqa: BLE001 - it may show the URL, and must be no error's context
         return "an option is not known to redis-py, or a part of the URL cannot be used"
     return Location(Secret(plain), "{" + prefix + "}", durable == "true")

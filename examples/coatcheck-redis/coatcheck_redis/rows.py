@@ -1,7 +1,6 @@
 """Sessions and filters as the texts that are sent and stored, and back."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -34,14 +33,16 @@ def filter_of(where: Where, **more: object) -> str:
 def record_of(session_id: UUID, values: Sequence[Any]) -> Record:
     """The session that is stored so. Raises `BackendError` if it cannot be read."""
     try:
-        row: dict[str, Any] = dict(zip(FIELDS, (v.decode() for v in values), strict=True))
-        for name in ("created_at", "last_used_at", "expires_at", "inactivity_timeout"):
-            is_none = not row[name] and name in ("expires_at", "inactivity_timeout")
-            row[name] = None if is_none else _time(row[name])
-        blank, *scopes, end = row["scopes"].split(" ")
-        if blank + end == "" and all(scopes):
-            row |= {"id": session_id, "scopes": frozenset(scopes)}
-            return Record(**row)
+        texts: list[str] = [value.decode() for value in values]
+        row: dict[str, Any] = {"id": session_id, **dict(zip(FIELDS, texts, strict=True))}
+        row["scopes"] = frozenset(scope for scope in row["scopes"].split(" ") if scope)
+        for name in ("created_at", "last_used_at"):
+            row[name] = int(row[name])
+        for name in ("expires_at", "inactivity_timeout"):
+            row[name] = int(row[name]) if row[name] else None
+        record = Record(**row)
+        if [text_of(value) for value in record[1:]] == texts:  # int() takes many spellings
+            return record
     except (AttributeError, TypeError, ValueError):
         pass  # what it says may quote a value, and must be no error's context
     raise BackendError(f"redis: session {session_id} cannot be read")
@@ -51,9 +52,3 @@ def ref_of(session_id: bytes, *texts: bytes | None) -> SessionRef:
     """What is left of a session, which may have been unreadable."""
     user_id, method = ((text or b"").decode(errors="replace") for text in texts)
     return SessionRef(UUID(session_id.decode()), user_id, method)
-
-
-def _time(text: str) -> int:
-    if not re.fullmatch("-?[0-9]+", text):
-        raise ValueError
-    return int(text)

@@ -20,9 +20,7 @@ local function read(id)
   return row
 end
 
-local function shown(row)
-  return {row.id, redis.pcall('HMGET', key_of(row.id), unpack(FIELDS))}
-end
+local function shown(row) return {row.id, redis.pcall('HMGET', key_of(row.id), unpack(FIELDS))} end
 
 local function time(row, name)
   local text = row[name]
@@ -56,11 +54,8 @@ local function write(row, ...)
   for i = 1, #changes, 2 do row[changes[i]] = changes[i + 1] end
   local valid_until = math.min(ends_of(row))
   if #changes > 0 then redis.call('HSET', key_of(row.id), ...) end
-  if valid_until < math.huge then
-    redis.call('ZADD', ENDS, string.format('%.0f', valid_until), row.id)
-  else
-    redis.call('ZREM', ENDS, row.id)
-  end
+  redis.call('ZREM', ENDS, row.id)
+  if valid_until < math.huge then redis.call('ZADD', ENDS, valid_until, row.id) end
 end
 
 local function remove(row)
@@ -71,17 +66,13 @@ local function remove(row)
 end
 
 -- Acts on each session that matches: where to go on, or '' at the end, and what came of each.
-local function each(act, filter, after, limit)
-  local where, found, places = cjson.decode(filter), {}, nil
-  if where.id then
-    places = {where.id}
-  elseif where.ended then
-    places = redis.call('ZRANGEBYSCORE', ENDS, '-inf', where.now, 'LIMIT', 0, SPAN)
-  else
-    local prefix = where.user_id and 'u:' .. where.user_id .. '\0' or 'i:'
-    local from, to = '(' .. prefix .. after, '(' .. prefix .. 'g' -- above all hexadecimal digits
-    places = redis.call('ZRANGEBYLEX', INDEX, from, to, 'LIMIT', 0, SPAN)
-  end
+local function each(act, json, after, limit)
+  local where, found = cjson.decode(json), {}
+  local prefix = where.user_id and 'u:' .. where.user_id .. '\0' or 'i:'
+  local from, to = '(' .. prefix .. after, '(' .. prefix .. 'g' -- above all hexadecimal digits
+  local places = where.id and {where.id}
+    or where.ended and redis.call('ZRANGEBYSCORE', ENDS, '-inf', where.now, 'LIMIT', 0, SPAN)
+    or redis.call('ZRANGEBYLEX', INDEX, from, to, 'LIMIT', 0, SPAN)
   for _, place in ipairs(places) do
     local row = read(string.sub(place, -32))
     if row and matches(row, where) then found[#found + 1] = act(row) end
@@ -121,9 +112,9 @@ function hooks.count(...) return each(function() return 1 end, ...) end
 
 function hooks.delete(...) return each(remove, ...) end
 
-function hooks.update(filter, after, limit, ...)
+function hooks.update(json, after, limit, ...)
   local changes = {...}
-  return each(function(row) write(row, unpack(changes)); return shown(row) end, filter, after, limit)
+  return each(function(row) write(row, unpack(changes)); return shown(row) end, json, after, limit)
 end
 
 return hooks[ARGV[1]](unpack(ARGV, 2))

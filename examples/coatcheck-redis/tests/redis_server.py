@@ -7,6 +7,7 @@ which this process holds open, and then kills the server.
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -19,7 +20,15 @@ from typing import Any, Self
 import redis
 
 PATIENCE = 20.0
-GUARD = 'redis-server "$@" >>log 2>&1 & echo $!; cat >/dev/null; kill -9 $! 2>/dev/null'
+GUARD = 'redis-server "$@" >>log 2>&1 & echo $!; cat >/dev/null; kill -9 $!; wait $!'
+
+
+def free_port() -> int:
+    """One that leaves room for the port of a cluster's own talk, which is higher by 10,000."""
+    while True:
+        with suppress(OSError), socket.socket() as free:
+            free.bind(("127.0.0.1", random.randrange(20_000, 50_000)))
+            return int(free.getsockname()[1])
 
 
 class RedisServer:
@@ -32,9 +41,7 @@ class RedisServer:
         if shutil.which("redis-server") is None:
             raise RuntimeError("no redis-server to test on: install Debian's package redis-server")
         self.directory = tempfile.TemporaryDirectory(prefix="coatcheck-redis-")
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port: int = free.getsockname()[1]
+        self.port = free_port()
         given = {"appendonly": "yes", "appendfsync": "always", "save": "", **settings}
         self.settings = {"bind": "127.0.0.1", "port": str(self.port), "protected-mode": "no"} | {
             name.replace("_", "-"): value for name, value in given.items()
@@ -48,7 +55,7 @@ class RedisServer:
 
     def client(self, **options: Any) -> Any:
         """A plain client, to look behind the backend's back."""
-        return redis.Redis(port=self.port, **options)
+        return redis.Redis(port=self.port, password=self.settings.get("requirepass"), **options)
 
     def start(self) -> None:
         """Start it, or start it again on what it left, and wait until it answers."""
@@ -57,6 +64,7 @@ class RedisServer:
             ["sh", "-c", GUARD, "sh", *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
             cwd=self.directory.name,
             start_new_session=True,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from coatcheck_redis import open_async_backend, open_backend
@@ -30,10 +30,13 @@ class RedisHarness(Harness):
         return open_async_backend(Secret(self.url))
 
     def rows(self) -> Iterable[object]:
-        for key in self.client.scan_iter():
-            yield key, self.client.dump(key), self.client.object("encoding", key)
-        for key in self.client.scan_iter("*:session:*"):
-            yield self.client.hgetall(key)
+        read: dict[bytes, Callable[[bytes], object]] = {
+            b"hash": lambda key: sorted(self.client.hgetall(key).items()),
+            b"string": self.client.get,
+            b"zset": lambda key: self.client.zrange(key, 0, -1, withscores=True),
+        }
+        for key in sorted(self.client.scan_iter()):
+            yield key, read[self.client.type(key)](key)
 
     def corrupt(self, session_id: UUID) -> None:
         self.client.hset(f"{{coatcheck}}:session:{session_id.hex}", "last_used_at", "soon")

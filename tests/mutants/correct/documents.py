@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from coatcheck import BackendInfo, Changes, DuplicateSession, Record, SessionRef, Where, hookimpl
+from coatcheck import (
+    BackendError,
+    BackendInfo,
+    Changes,
+    DuplicateSession,
+    Record,
+    SessionRef,
+    Where,
+    hookimpl,
+)
 
 TABLE = "CREATE TABLE IF NOT EXISTS sessions (id BLOB PRIMARY KEY, document TEXT) WITHOUT ROWID"
 EXPIRED = "document->>'expires_at' <= :now"
@@ -63,8 +72,12 @@ class Documents:
 
     @staticmethod
     def _record(row: tuple[bytes, str]) -> Record:
-        fields = json.loads(row[1])
-        return Record(UUID(bytes=row[0]), **{**fields, "scopes": frozenset(fields["scopes"])})
+        session_id = UUID(bytes=row[0])
+        try:
+            fields = json.loads(row[1])
+            return Record(session_id, **{**fields, "scopes": frozenset(fields["scopes"])})
+        except (KeyError, TypeError, ValueError) as error:
+            raise BackendError(f"session {session_id}: its document cannot be read") from error
 
     @hookimpl
     def info(self) -> BackendInfo:

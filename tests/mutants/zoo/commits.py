@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from coatcheck import hookimpl
 from coatcheck._flows import validate
 from coatcheck._managers import transactions
-from coatcheck_conformance import Harness
 
 from .declaring import broken, broken_core
 from .harnesses import OnFile
@@ -47,31 +45,27 @@ def _optimist(backend: Any) -> Any:
     return backend
 
 
-broken("the transaction is ignored", {17}, lambda place: OnFile(place, _unbound))
-broken("nobody is told after a commit", {17}, lambda place: OnFile(place, _deaf))
-broken("observers are told after a rollback", {17}, lambda place: OnFile(place, _optimist))
-
-
-def on_file(place: Path) -> Harness:
-    return OnFile(place)
+broken("the transaction is ignored", {17}, lambda: OnFile(_unbound))
+broken("nobody is told after a commit", {17}, lambda: OnFile(_deaf))
+broken("observers are told after a rollback", {17}, lambda: OnFile(_optimist))
 
 
 @broken_core({17}, "observers are told at once", "coatcheck._managers.transactions.CallEvents.add",
-             make=on_file)  # fmt: skip
+             make=OnFile)  # fmt: skip
 def _told_at_once(events: Any, step: Any) -> None:
     for observer in events._core.observers[step.event]:
         transactions.tell(step.event, (observer,), step.args)
 
 
 @broken_core({17}, "observers are told twice", "coatcheck._managers.transactions.CallEvents.add",
-             make=on_file)  # fmt: skip
+             make=OnFile)  # fmt: skip
 def _told_twice(events: Any, step: Any) -> None:
     for observer in events._core.observers[step.event]:
         events._waiting += [(step.event, observer, step.args)] * 2
 
 
 @broken_core({17}, "a validation in a transaction writes", "coatcheck._flows.validate.validate",
-             make=on_file)  # fmt: skip
+             make=OnFile)  # fmt: skip
 def _writes_inside(core: Any, now: int, token: Any, touch: bool) -> Any:
     return (yield from _validate(_outside(core), now, token, touch))
 

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -22,15 +21,15 @@ from coatcheck_conformance.relay import OPTIONAL_HOOKS, REQUIRED_HOOKS
 from .harnesses import InMemory
 
 BOTH = tuple(Face)
-Make = Callable[[Path], Harness]
+Make = Callable[[], Harness]
 
 
 @dataclass(frozen=True)
 class Broken:
     """One animal.
 
-    :param laws: the numbers of those that it breaks.
-    :param make: its harness, given an empty directory.
+    :param laws: the numbers of those that it breaks; 0 for what is of no law alone.
+    :param make: its harness.
     :param patches: dotted names in the core, and what stands there instead.
     :param faces: under which managers it is tried.
     """
@@ -45,13 +44,13 @@ class Broken:
         return self.name
 
     @contextmanager
-    def at_work(self, directory: Path) -> Iterator[Harness]:
+    def at_work(self) -> Iterator[Harness]:
         """Its harness, with the core as it has it."""
         with ExitStack() as stack:
             for target, replacement in self.patches:
                 for place, name in _places(target):
                     stack.enter_context(patch.object(place, name, replacement))
-            yield stack.enter_context(closing(self.make(directory)))
+            yield stack.enter_context(closing(self.make()))
 
 
 def _places(target: str) -> list[tuple[object, str]]:
@@ -83,7 +82,7 @@ def broken_store(
         return InMemory(marked(backend)(), required_only=required_only)
 
     def add(backend: type) -> type:
-        broken(name, laws, lambda _: make(backend), **options)
+        broken(name, laws, lambda: make(backend), **options)
         return backend
 
     return add
@@ -98,7 +97,7 @@ def marked(backend: type[Any]) -> type[Any]:
 
 
 def broken_core(
-    laws: Set[int], name: str, *targets: str, make: Make = lambda _: InMemory(), **options: Any
+    laws: Set[int], name: str, *targets: str, make: Make = InMemory, **options: Any
 ) -> Callable[[Any], Any]:
     """Decorates what is to stand in the place of each of the dotted names in `targets`."""
 

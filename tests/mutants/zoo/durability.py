@@ -66,7 +66,7 @@ def loses(laws: set[int], name: str) -> Callable[[type[Disk]], type[Disk]]:
     """Decorates a disk that does."""
 
     def add(disk: type[Disk]) -> type[Disk]:
-        broken(name, laws, lambda _: OnDisk(marked(disk)()))
+        broken(name, laws, lambda: OnDisk(marked(disk)()))
         return disk
 
     return add

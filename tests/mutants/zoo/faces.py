@@ -84,10 +84,12 @@ def _echoed(field: str, value: object) -> object:
     return value
 
 
-@broken_core({18}, "the salt is the beginning of the secret", f"{HASHER}.hash")
-def _salted_with_the_secret(hasher: Any, session_id: Any, user_id: str, secret: Any) -> str:
-    with patch("os.urandom", lambda length: secret.reveal()[:length].ljust(length, b"\0")):
+def _salted(hasher: Any, session_id: Any, user_id: str, secret: Any) -> str:
+    with patch("os.urandom", lambda _: secret.reveal()):
         return _hash(hasher, session_id, user_id, secret)
+
+
+broken_core({10, 11, 18}, "the salt is the secret", f"{HASHER}.hash")(_salted)
 
 
 # Law 19

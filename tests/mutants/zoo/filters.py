@@ -69,6 +69,13 @@ class CountBoundary(MemoryBackend):
         return super().count(where._replace(now=where.now + 1))
 
 
+@broken_store({2}, "a count of what has ended has another boundary")
+class EndedBoundary(MemoryBackend):
+    def count(self, where: Where) -> int:
+        ended = where.state is not None and "live" not in where.state
+        return super().count(where._replace(now=where.now - ended))
+
+
 @broken_store({2}, "a purge has another boundary than a validation")
 class PurgeBoundary(MemoryBackend):
     def purge(self, where: Where, limit: int) -> int:

@@ -39,6 +39,19 @@ def _fixed_throttle(core: Any, record: Any, now: int) -> bool:
     return now - record.last_used_at >= core.config.touch_interval
 
 
+@broken_core({3}, "a throttle of a second at least", _touch_due)
+def _slow_throttle(core: Any, record: Any, now: int) -> bool:
+    return now - record.last_used_at >= max(_interval(core, record), 1000)
+
+
+@broken_core({3}, "a tenth of the timeout is rounded up", _touch_due)
+def _rounded_up(core: Any, record: Any, now: int) -> bool:
+    timeout, interval = record.inactivity_timeout, core.config.touch_interval
+    if timeout is not None:
+        interval = min(interval, -(-timeout // 10))
+    return now - record.last_used_at >= interval
+
+
 @broken_core({3}, "a throttle as long as the timeout", _touch_due)
 def _long_throttle(core: Any, record: Any, now: int) -> bool:
     return now - record.last_used_at >= (record.inactivity_timeout or core.config.touch_interval)
@@ -167,6 +180,28 @@ def _every_field(core: Any, now: int, session_id: UUID, fields: Any) -> Any:
     where = Where(state=frozenset({"live"}), now=now)
     changed = record_of(session_id, (yield Ask("update", (session_id, changes, where))))
     return changed and Session(changed)
+
+
+@broken_core({8}, "update writes back the metadata that it read", UPDATE)
+def _metadata_too(core: Any, now: int, session_id: UUID, fields: Any) -> Any:
+    record = record_of(session_id, (yield Ask("load", (session_id,))))
+    if record is None:
+        return None
+    changes = {"metadata": record.metadata, **single.changes_of(now, fields)}
+    where = Where(state=frozenset({"live"}), now=now)
+    changed = record_of(session_id, (yield Ask("update", (session_id, changes, where))))
+    return changed and Session(changed)
+
+
+@broken_core({8}, "a composed update_all writes back the scopes of the page",
+             "coatcheck._flows.composed.update_where", make=required_only)  # fmt: skip
+def _composed_scopes(where: Where, changes: Any) -> Any:
+    page = yield from composed._page(where, None, 100)
+    number = 0
+    for record in page:
+        answer = yield Ask("update", (record.id, {"scopes": record.scopes, **changes}, where))
+        number += answer is not None
+    return number
 
 
 @broken_core({8}, "a composed update_all writes back every field of the page",

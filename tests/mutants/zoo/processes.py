@@ -47,7 +47,7 @@ def broken_front(laws: set[int], name: str) -> Any:
     """Decorates a class of openings."""
 
     def add(front: type[Front]) -> type[Front]:
-        broken(name, laws, lambda _: Shared(front))
+        broken(name, laws, lambda: Shared(front))
         return front
 
     return add
