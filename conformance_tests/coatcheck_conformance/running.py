@@ -93,7 +93,7 @@ def _outcomes(
 
 
 @contextmanager
-def _closing(stage: Stage, failed: list[Exception]) -> Iterator[None]:
+def _closing(stage: Stage, failed: list[Exception]) -> Generator[None]:
     """Closes the stage at the end; what that raises is kept, and hides no outcome."""
     try:
         yield

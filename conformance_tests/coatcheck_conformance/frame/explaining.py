@@ -46,6 +46,8 @@ def explain(
             law, words = _law_of(shortest, is_lost)
             if law == 1:
                 law = _law_of_refusal(history, session in untouched)
+            if law == 5 and _returns(history):
+                law, words = 9, "what was refused as gone does not return"
             raise Unexplained(law, words, shortest)
 
 
@@ -93,11 +95,9 @@ def _law_of(shortest: list[Operation], is_lost: bool) -> tuple[int, str]:
     if sum(o.kind == "revoke" and o.answer is True for o in known) > 1:
         return 5, "of all who revoke a session, one did it"
     if {("revoke", True), ("validate", True)} <= did:
-        if ("validate", False) in did:
-            return 9, "what was gone does not return"
         return 5, "a validation that starts after the revocation returned is refused"
     if {("revoke", True), ("update", True)} <= did and ("validate", False) not in did:
-        return 9, "nothing changes a session that is gone"
+        return 5, "nothing changes a session after its revocation returned"
     if ("update", False) in did:
         return 8, "a change of a session that is there is made"
     if ("revoke", False) in did:
@@ -109,12 +109,19 @@ def _law_of(shortest: list[Operation], is_lost: bool) -> tuple[int, str]:
     return 6, "a validation sees the last change of the scopes"
 
 
+def _returns(history: list[Operation]) -> bool:
+    """Whether a session was refused, and thereafter accepted or changed."""
+    refusals = [o.returned for o in history if o.kind == "validate" and o.answer is None]
+    dones = [o.called for o in history if o.kind in ("validate", "update") and o.answer]
+    return bool(refusals and dones) and min(refusals) < max(dones)
+
+
 def _law_of_refusal(history: list[Operation], is_untouched: bool) -> int:
     """Which of its ends a session met that was refused although nobody said to revoke it."""
     revocations = {o.answer for o in history if o.kind == "revoke"}
     if revocations == {False}:
         return 5
-    return 4 if is_untouched and not revocations else 1
+    return 4 if is_untouched else 1
 
 
 def _line(operation: Operation) -> str:

@@ -38,29 +38,35 @@ def _keyring_of(chosen: Any, first: Any = lambda peppers: peppers[0]) -> Any:
 
 
 KEYRING = "coatcheck._credentials.peppers.Keyring.__init__"
-broken_core({10}, "fallbacks are ignored", KEYRING)(_keyring_of(lambda given: given[:1]))
+broken_core({1, 8, 10, 11, 16}, "fallbacks are ignored", KEYRING)(
+    _keyring_of(lambda given: given[:1])
+)
 broken_core({10}, "only the first fallback is tried", KEYRING)(_keyring_of(lambda given: given[:2]))
-broken_core({10}, "the last fallback is not tried", KEYRING)(
+broken_core({1, 8, 10, 11, 16}, "the last fallback is not tried", KEYRING)(
     _keyring_of(lambda given: given[:-1] or given)
 )
-broken_core({10}, "new hashes are made under the oldest pepper", KEYRING)(
+broken_core({8, 10, 11, 16}, "new hashes are made under the oldest pepper", KEYRING)(
     _keyring_of(lambda given: given, lambda given: given[-1])
 )
 
 
-@broken_core({10}, "an old hash is never rewritten", "coatcheck._flows.validate._rewrite")
+@broken_core({8, 10, 16}, "an old hash is never rewritten", "coatcheck._flows.validate._rewrite")
 def _no_rewrite(core: Any, record: Any, secret: Any) -> Any:
     return record
     yield
 
 
-@broken_core({10}, "a rewrite only tells of the new pepper", "coatcheck._flows.validate._rewrite")
+@broken_core(
+    {8, 10, 16}, "a rewrite only tells of the new pepper", "coatcheck._flows.validate._rewrite"
+)
 def _told_rewrite(core: Any, record: Any, secret: Any) -> Any:
     return record._replace(pepper_id=core.config.hasher.pepper_id)
     yield
 
 
-@broken_core({10}, "a rewrite stays under the old pepper", "coatcheck._flows.validate._rewrite")
+@broken_core(
+    {8, 10, 16, 18}, "a rewrite stays under the old pepper", "coatcheck._flows.validate._rewrite"
+)
 def _old_rewrite(core: Any, record: Any, secret: Any) -> Any:
     old = core.config.keyring.by_id[record.pepper_id]
     new = hashes.KeyHasher(peppers.Keyring([old]), 16, None)
@@ -69,7 +75,7 @@ def _old_rewrite(core: Any, record: Any, secret: Any) -> Any:
     return record._replace(key_hash=key_hash)
 
 
-@broken_store({10}, "a rewrite leaves the pepper's id as it was")
+@broken_store({8, 10}, "a rewrite leaves the pepper's id as it was")
 class OldPepperId(MemoryBackend):
     def replace_key_hash(self, session_id: UUID, old: str, new: str, pepper_id: str) -> bool:
         record = self._records[session_id]
@@ -85,21 +91,21 @@ class UnguardedRewrite(MemoryBackend):
         )
 
 
-@broken_core({10}, "another length of the salt signs out", f"{HASHER}.verify")
+@broken_core({10, 16}, "another length of the salt signs out", f"{HASHER}.verify")
 def _salt_length_matters(hasher: Any, record: Any, secret: Any) -> Any:
     if len(record.key_hash.split("$")[-2]) != hasher._encoded_salt_length:
         return hashes.Verdict.WRONG
     return _verify(hasher, record, secret)
 
 
-@broken_core({10}, "another hash scheme signs out", f"{HASHER}.verify")
+@broken_core({10, 16}, "another hash scheme signs out", f"{HASHER}.verify")
 def _scheme_matters(hasher: Any, record: Any, secret: Any) -> Any:
     if record.key_hash.startswith("$argon2id$") is not hasher.is_slow:
         return hashes.Verdict.WRONG
     return _verify(hasher, record, secret)
 
 
-@broken_core({10}, "another length of the secret signs out", VALIDATE)
+@broken_core({4, 10, 12}, "another length of the secret signs out", VALIDATE)
 def _secret_length_matters(core: Any, now: int, token: Any, touch: bool) -> Any:
     named = core.config.tokens.read(token)
     if named is not None and len(named[1].reveal()) != core.config.secret_length:
@@ -107,7 +113,7 @@ def _secret_length_matters(core: Any, now: int, token: Any, touch: bool) -> Any:
     return (yield from _validate(core, now, token, touch))
 
 
-@broken_core({10}, "a rewrite without touch", VALIDATE)
+@broken_core({4, 10, 16}, "a rewrite without touch", VALIDATE)
 def _rewrites_always(core: Any, now: int, token: Any, touch: bool) -> Any:
     answer = yield from _validate(core, now, token, touch)
     if answer and answer.pepper_id != core.config.hasher.pepper_id:
@@ -140,9 +146,9 @@ def _message_without_secret(*parts: Any) -> bytes:
 
 MESSAGE = "coatcheck._credentials.hashes._message"
 broken_core({11}, "the hash is not bound to the id", MESSAGE)(_message_without(0))
-broken_core({11}, "the hash is not bound to the user", MESSAGE)(_message_without(1))
+broken_core({11, 16}, "the hash is not bound to the user", MESSAGE)(_message_without(1))
 broken_core({11}, "the salt is not hashed", MESSAGE)(_message_without(2))
-broken_core({11}, "the secret is not hashed", MESSAGE)(_message_without_secret)
+broken_core({4, 11, 12}, "the secret is not hashed", MESSAGE)(_message_without_secret)
 
 
 @broken_core({11}, "only the first letters of the user are hashed", MESSAGE)
@@ -177,14 +183,14 @@ def _cut_accepted(hasher: Any, record: Any, secret: Any) -> Any:
     return _verify(hasher, record, secret)
 
 
-@broken_core({11}, "an empty digest fits every secret", f"{HASHER}.verify")
+@broken_core({11, 16}, "an empty digest fits every secret", f"{HASHER}.verify")
 def _empty_accepted(hasher: Any, record: Any, secret: Any) -> Any:
     if record.key_hash.endswith("$"):
         return hashes.Verdict.MATCHES
     return _verify(hasher, record, secret)
 
 
-@broken_core({11}, "digests are compared without case", f"{HASHER}.verify")
+@broken_core({11, 16}, "digests are compared without case", f"{HASHER}.verify")
 def _caseless(hasher: Any, record: Any, secret: Any) -> Any:
     if _right_hash(hasher, record, secret).lower() == record.key_hash.lower():
         return hashes.Verdict.MATCHES
@@ -197,7 +203,7 @@ def _one_salt(hasher: Any, session_id: UUID, user_id: str, secret: Any) -> str:
         return _hash(hasher, session_id, user_id, secret)
 
 
-@broken_core({11}, "a failed validation writes", VALIDATE)
+@broken_core({4, 11, 18}, "a failed validation writes", VALIDATE)
 def _failure_writes(core: Any, now: int, token: Any, touch: bool) -> Any:
     answer = yield from _validate(core, now, token, touch)
     if not answer and answer.reason == "wrong_secret":
@@ -241,7 +247,9 @@ broken_core({12}, "full-width digits are accepted", READ)(
 broken_core({12}, "the case of the prefix is ignored", READ)(
     _reading(lambda text: text[:3].lower() + text[3:])
 )
-broken_core({12}, "the end of a long token is ignored", READ)(_reading(lambda text: text[:74]))
+broken_core({4, 10, 12}, "the end of a long token is ignored", READ)(
+    _reading(lambda text: text[:74])
+)
 
 
 @broken_core({12}, "the prefix is not checked", READ)
@@ -270,7 +278,9 @@ def _no_checksum(format_: Any, token: Any) -> Any:
 
 
 @broken_core(
-    {12}, "the prefix is not in the checksum", "coatcheck._credentials.tokens.TokenFormat.write"
+    {1, 2, 3, 4, 5, 6, 8, 9, 10, 11, 12, 16, 18},
+    "the prefix is not in the checksum",
+    "coatcheck._credentials.tokens.TokenFormat.write",
 )
 def _bare_checksum(format_: Any, session_id: UUID, secret: Secret[bytes]) -> str:
     facts = session_id.bytes + secret.reveal()

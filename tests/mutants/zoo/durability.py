@@ -133,7 +133,7 @@ class ScopesUnwritten(Disk):
             }
 
 
-@broken_store({15}, "prepare begins with nothing")
+@broken_store({5, 9, 10, 11, 15}, "prepare begins with nothing")
 class Forgetful(MemoryBackend):
     def prepare(self, create: bool) -> None:
         self._records = {}
@@ -146,14 +146,14 @@ class ForgetfulCheck(MemoryBackend):
             self._records = {}
 
 
-@broken_store({15}, "prepare drops the oldest session")
+@broken_store({5, 9, 10, 11, 15}, "prepare drops the oldest session")
 class DropsOldest(MemoryBackend):
     def prepare(self, create: bool) -> None:
         if self._records:
             del self._records[min(self._records)]
 
 
-@broken_store({15}, "prepare sets what it finds to its defaults")
+@broken_store({5, 15}, "prepare sets what it finds to its defaults")
 class Defaults(MemoryBackend):
     def prepare(self, create: bool) -> None:
         changes: Any = {"method": "password", "scopes": frozenset()}

@@ -89,7 +89,7 @@ def _salted(hasher: Any, session_id: Any, user_id: str, secret: Any) -> str:
         return _hash(hasher, session_id, user_id, secret)
 
 
-broken_core({10, 11, 18}, "the salt is the secret", f"{HASHER}.hash")(_salted)
+broken_core({3, 10, 11, 18}, "the salt is the secret", f"{HASHER}.hash")(_salted)
 
 
 # Law 19
@@ -100,33 +100,46 @@ _update, _get = AsyncSessionCalls.update, AsyncSessionCalls.get
 _ping = AsyncSessionCalls.ping
 
 
-@broken_core({19}, "the asynchronous validate ignores touch", f"{ASYNC}.validate", faces=BOTH)
+@broken_core(
+    {3, 4, 7, 10, 18, 19},
+    "the asynchronous validate ignores touch",
+    f"{ASYNC}.validate",
+    faces=BOTH,
+)
 async def _always_touching(sessions: Any, token: Any, *, touch: bool = True) -> Any:
     return await _async_validate(sessions, token)
 
 
-@broken_core({19}, "the asynchronous revoke gives None for False", f"{ASYNC}.revoke", faces=BOTH)
+@broken_core(
+    {5, 7, 19}, "the asynchronous revoke gives None for False", f"{ASYNC}.revoke", faces=BOTH
+)
 async def _none_for_false(sessions: Any, session_id: Any) -> Any:
     return await _revoke(sessions, session_id) or None
 
 
-@broken_core({19}, "the asynchronous purge spares the inactive", f"{ASYNC}.purge", faces=BOTH)
+@broken_core(
+    {2, 7, 14, 19}, "the asynchronous purge spares the inactive", f"{ASYNC}.purge", faces=BOTH
+)
 async def _spares(sessions: Any, *, inactive: bool = True, **options: Any) -> Any:
     return await _purge(sessions, inactive=False, **options)
 
 
-@broken_core({19}, "the asynchronous find has a largest page of one", f"{ASYNC}.find", faces=BOTH)
+@broken_core(
+    {7, 9, 13, 19}, "the asynchronous find has a largest page of one", f"{ASYNC}.find", faces=BOTH
+)
 async def _small_page(sessions: Any, *, limit: int = 100, **filters: Any) -> Any:
     return await _find(sessions, limit=min(limit, 1), **filters)
 
 
-@broken_core({19}, "the asynchronous update says only yes or no", f"{ASYNC}.update", faces=BOTH)
+@broken_core(
+    {1, 6, 7, 9, 19}, "the asynchronous update says only yes or no", f"{ASYNC}.update", faces=BOTH
+)
 async def _yes_or_no(sessions: Any, session_id: Any, **fields: Any) -> Any:
     return await _update(sessions, session_id, **fields) is not None
 
 
 @broken_core(
-    {19},
+    {7, 19},
     "the asynchronous issue tells nobody",
     "coatcheck._managers.async_driver.AsyncDriver._tell",
     faces=BOTH,
@@ -135,7 +148,7 @@ async def _tells_nobody(driver: Any, step: Any) -> None:
     return None
 
 
-@broken_core({19}, "the asynchronous get shows no ended session", f"{ASYNC}.get", faces=BOTH)
+@broken_core({2, 7, 19}, "the asynchronous get shows no ended session", f"{ASYNC}.get", faces=BOTH)
 async def _live_only(sessions: Any, session_id: Any) -> Any:
     session = await _get(sessions, session_id)
     return session if session in await _find(sessions, live=True) else None

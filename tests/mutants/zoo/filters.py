@@ -18,7 +18,7 @@ from .harnesses import required_only
 # Law 2
 
 
-@broken_core({2}, "valid at expires_at", "coatcheck._contract.records.Record.state")
+@broken_core({2, 3, 7, 9, 14}, "valid at expires_at", "coatcheck._contract.records.Record.state")
 def _valid_at_expires_at(record: Record, now: int) -> str:
     if record.expires_at is not None and record.expires_at < now:
         return "expired"
@@ -26,7 +26,9 @@ def _valid_at_expires_at(record: Record, now: int) -> str:
     return "inactive" if timeout is not None and record.last_used_at + timeout <= now else "live"
 
 
-@broken_core({2}, "valid at the inactivity limit", "coatcheck._contract.records.Record.state")
+@broken_core(
+    {2, 3, 7, 9, 14}, "valid at the inactivity limit", "coatcheck._contract.records.Record.state"
+)
 def _valid_at_inactivity_limit(record: Record, now: int) -> str:
     if record.expires_at is not None and record.expires_at <= now:
         return "expired"
@@ -34,7 +36,9 @@ def _valid_at_inactivity_limit(record: Record, now: int) -> str:
     return "inactive" if timeout is not None and record.last_used_at + timeout < now else "live"
 
 
-@broken_core({2}, "a zero lifetime left means never", "coatcheck._contract.records.Record.state")
+@broken_core(
+    {2, 3, 7, 9, 14}, "a zero lifetime left means never", "coatcheck._contract.records.Record.state"
+)
 def _zero_means_never(record: Record, now: int) -> str:
     if record.expires_at and record.expires_at - now and record.expires_at <= now:
         return "expired"
@@ -42,7 +46,7 @@ def _zero_means_never(record: Record, now: int) -> str:
     return "inactive" if timeout and record.last_used_at + timeout <= now else "live"
 
 
-@broken_core({2}, "what expired is called inactive", "coatcheck._contract.records.Record.state")
+@broken_core({2, 14}, "what expired is called inactive", "coatcheck._contract.records.Record.state")
 def _inactive_first(record: Record, now: int) -> str:
     timeout = record.inactivity_timeout
     if timeout is not None and record.last_used_at + timeout <= now:
@@ -50,7 +54,7 @@ def _inactive_first(record: Record, now: int) -> str:
     return "expired" if record.expires_at is not None and record.expires_at <= now else "live"
 
 
-@broken_core({2}, "the clock is read as local time", "coatcheck._times.instant_to_ms")
+@broken_core({1, 2}, "the clock is read as local time", "coatcheck._times.instant_to_ms")
 def _local_time(instant: Any) -> int:
     from coatcheck._times import EPOCH, MILLISECOND
 
@@ -76,13 +80,13 @@ class EndedBoundary(MemoryBackend):
         return super().count(where._replace(now=where.now - ended))
 
 
-@broken_store({2}, "a purge has another boundary than a validation")
+@broken_store({2, 14, 19}, "a purge has another boundary than a validation")
 class PurgeBoundary(MemoryBackend):
     def purge(self, where: Where, limit: int) -> int:
         return super().purge(where._replace(now=where.now + 1), limit)
 
 
-@broken_store({2}, "a touch has another boundary than a validation")
+@broken_store({2, 9}, "a touch has another boundary than a validation")
 class TouchBoundary(MemoryBackend):
     def touch(self, session_id: UUID, now: int) -> bool:
         record = self._records.get(session_id)
@@ -91,7 +95,7 @@ class TouchBoundary(MemoryBackend):
         return super().touch(session_id, now)
 
 
-@broken_store({2}, "an update has another boundary than a validation")
+@broken_store({2, 9}, "an update has another boundary than a validation")
 class UpdateBoundary(MemoryBackend):
     def update(self, session_id: UUID, changes: Changes, where: Where) -> Record | None:
         return super().update(session_id, changes, where._replace(now=where.now - 1))
@@ -104,25 +108,25 @@ def _without(*names: str) -> Callable[[Where], Where]:
     return lambda where: where._replace(**dict.fromkeys(names))
 
 
-@broken_store({7}, "find ignores the method")
+@broken_store({1, 7, 13}, "find ignores the method")
 class FindIgnoresMethod(MemoryBackend):
     def find(self, where: Where, after: UUID | None, limit: int) -> list[Record]:
         return super().find(_without("method")(where), after, limit)
 
 
-@broken_store({7}, "count ignores the scope, which find does not")
+@broken_store({1, 6, 7}, "count ignores the scope, which find does not")
 class CountIgnoresScope(MemoryBackend):
     def count(self, where: Where) -> int:
         return super().count(_without("scope")(where))
 
 
-@broken_store({7}, "count includes what has ended, which find does not")
+@broken_store({2, 7}, "count includes what has ended, which find does not")
 class CountIncludesEnded(MemoryBackend):
     def count(self, where: Where) -> int:
         return super().count(_without("state")(where))
 
 
-@broken_store({7}, "revoke_all ignores the method")
+@broken_store({5, 7}, "revoke_all ignores the method")
 class RevokeIgnoresMethod(MemoryBackend):
     def delete_where(self, where: Where, keep: frozenset[UUID]) -> list[SessionRef]:
         return super().delete_where(_without("method")(where), keep)
@@ -148,7 +152,7 @@ class TellsOfKept(MemoryBackend):
         return [SessionRef(r.id, r.user_id, r.method) for r in matching]
 
 
-@broken_store({7}, "filters are joined by OR")
+@broken_store({2, 5, 7, 8, 9, 13}, "filters are joined by OR")
 class JoinedByOr(MemoryBackend):
     def _matching(self, where: Where) -> list[Record]:
         fields = ("user_id", "method", "scope", "pepper_id", "state")
@@ -161,14 +165,14 @@ class JoinedByOr(MemoryBackend):
         return [r for r in records if not single or any(one.matches(r) for one in single)]
 
 
-@broken_store({7}, "a user id matches as a prefix")
+@broken_store({1, 7}, "a user id matches as a prefix")
 class PrefixMatch(MemoryBackend):
     def _matching(self, where: Where) -> list[Record]:
         found = super()._matching(_without("user_id")(where))
         return [r for r in found if r.user_id.startswith(where.user_id or "")]
 
 
-@broken_store({7}, "a scope matches as a part")
+@broken_store({5, 7}, "a scope matches as a part")
 class PartOfScope(MemoryBackend):
     def _matching(self, where: Where) -> list[Record]:
         found = super()._matching(_without("scope")(where))
@@ -198,7 +202,7 @@ class _WithHash(tuple[Any, ...]):
         return f"{tuple(self)!r}, {self.key_hash}"
 
 
-@broken_core({7}, "results carry the hash", "coatcheck._values.Session.__init__")
+@broken_core({7, 18}, "results carry the hash", "coatcheck._values.Session.__init__")
 def _carries_hash(session: Any, record: Record) -> None:
     facts = _WithHash(record[:9])
     facts.key_hash = record.key_hash
@@ -209,20 +213,20 @@ def _carries_hash(session: Any, record: Record) -> None:
 # Law 13
 
 
-@broken_store({13}, "the cursor is inclusive")
+@broken_store({8, 13}, "the cursor is inclusive")
 class InclusiveCursor(MemoryBackend):
     def find(self, where: Where, after: UUID | None, limit: int) -> list[Record]:
         found = (r for r in self._matching(where) if after is None or r.id >= after)
         return heapq.nsmallest(limit, found)
 
 
-@broken_store({13}, "the limit comes before the filter")
+@broken_store({7, 13}, "the limit comes before the filter")
 class LimitFirst(MemoryBackend):
     def find(self, where: Where, after: UUID | None, limit: int) -> list[Record]:
         return [r for r in super().find(Where(), after, limit) if where.matches(r)]
 
 
-@broken_store({13}, "pages are in the order of issue")
+@broken_store({7, 9, 13}, "pages are in the order of issue")
 class OrderOfIssue(MemoryBackend):
     def find(self, where: Where, after: UUID | None, limit: int) -> list[Record]:
         return [r for r in self._matching(where) if after is None or r.id > after][:limit]
@@ -260,26 +264,26 @@ class LongPage(MemoryBackend):
 # Law 14
 
 
-@broken_store({14}, "a purge misses what is only inactive")
+@broken_store({2, 14}, "a purge misses what is only inactive")
 class OnlyExpired(MemoryBackend):
     def purge(self, where: Where, limit: int) -> int:
         return super().purge(where._replace(state=frozenset({"expired"})), limit)
 
 
-@broken_store({14}, "a purge takes live sessions")
+@broken_store({2, 14}, "a purge takes live sessions")
 class TakesLive(MemoryBackend):
     def purge(self, where: Where, limit: int) -> int:
         return super().purge(where._replace(state=None), limit)
 
 
-@broken_store({14}, "a purge takes both ends whatever was asked for")
+@broken_store({2, 14}, "a purge takes both ends whatever was asked for")
 class TakesBoth(MemoryBackend):
     def purge(self, where: Where, limit: int) -> int:
         both = frozenset({"expired", "inactive"})
         return super().purge(where._replace(state=both), limit)
 
 
-@broken_store({14}, "a purge says that it removed all it could have")
+@broken_store({2, 14}, "a purge says that it removed all it could have")
 class SaysLimit(MemoryBackend):
     def purge(self, where: Where, limit: int) -> int:
         return limit if super().purge(where, limit) else 0
@@ -297,7 +301,9 @@ def _unguarded_purge(where: Where, limit: int) -> Any:
     return len(page)
 
 
-@broken_core({14}, "a purge ends after its first batch", "coatcheck._flows.bulk._purge_batch")
+@broken_core(
+    {2, 14, 16}, "a purge ends after its first batch", "coatcheck._flows.bulk._purge_batch"
+)
 def _one_batch(core: Any, where: Where, size: int) -> Any:
     from coatcheck._flows.steps import Ask
 

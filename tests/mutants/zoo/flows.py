@@ -29,7 +29,7 @@ def _interval(core: Any, record: Any) -> int:
     return interval if timeout is None else min(interval, timeout // 10)
 
 
-@broken_core({3}, "throttle with > where >= is meant", _touch_due)
+@broken_core({2, 3, 4, 8, 9}, "throttle with > where >= is meant", _touch_due)
 def _later_than(core: Any, record: Any, now: int) -> bool:
     return now - record.last_used_at > _interval(core, record)
 
@@ -52,28 +52,28 @@ def _rounded_up(core: Any, record: Any, now: int) -> bool:
     return now - record.last_used_at >= interval
 
 
-@broken_core({3}, "a throttle as long as the timeout", _touch_due)
+@broken_core({2, 3, 4, 8, 9, 16}, "a throttle as long as the timeout", _touch_due)
 def _long_throttle(core: Any, record: Any, now: int) -> bool:
     return now - record.last_used_at >= (record.inactivity_timeout or core.config.touch_interval)
 
 
-@broken_core({3}, "every use is recorded", _touch_due)
+@broken_core({3, 10}, "every use is recorded", _touch_due)
 def _no_throttle(core: Any, record: Any, now: int) -> bool:
     return True
 
 
-@broken_core({3}, "no use is recorded", _touch_due)
+@broken_core({2, 3, 4, 8, 9, 16}, "no use is recorded", _touch_due)
 def _no_touch(core: Any, record: Any, now: int) -> bool:
     return False
 
 
-@broken_core({3}, "sessions without a timeout are not touched", _touch_due)
+@broken_core({3, 4}, "sessions without a timeout are not touched", _touch_due)
 def _only_with_timeout(core: Any, record: Any, now: int) -> bool:
     timeout = record.inactivity_timeout
     return timeout is not None and now - record.last_used_at >= _interval(core, record)
 
 
-@broken_core({3}, "touch=False is ignored", VALIDATE)
+@broken_core({3, 4, 10}, "touch=False is ignored", VALIDATE)
 def _always_touching(core: Any, now: int, token: Any, touch: bool) -> Any:
     return _validate(core, now, token, True)
 
@@ -81,7 +81,7 @@ def _always_touching(core: Any, now: int, token: Any, touch: bool) -> Any:
 # Law 4
 
 
-@broken_core({4}, "a touch before the secret was verified", VALIDATE)
+@broken_core({3, 4, 10, 11, 16, 18}, "a touch before the secret was verified", VALIDATE)
 def _touch_first(core: Any, now: int, token: Any, touch: bool) -> Any:
     named = core.config.tokens.read(token)
     if named is not None:
@@ -95,7 +95,9 @@ def _vanished_accepted(record: Any, now: int) -> Any:
     return (yield from _touch(record, now)) or record
 
 
-@broken_core({4}, "the answer shows the older of two uses", "coatcheck._flows.validate._touch")
+@broken_core(
+    {2, 3, 4, 16}, "the answer shows the older of two uses", "coatcheck._flows.validate._touch"
+)
 def _shows_now(record: Any, now: int) -> Any:
     touched = yield from _touch(record, now)
     return touched and touched._replace(last_used_at=record.last_used_at)
@@ -139,7 +141,7 @@ def _composed_forgets(where: Where, keep: frozenset[UUID]) -> Any:
     return (yield from _delete_where(where, frozenset()))
 
 
-@broken_core({7}, "a composed update_all ends after its first page",
+@broken_core({7, 9}, "a composed update_all ends after its first page",
              "coatcheck._flows.composed.update_where", make=required_only)  # fmt: skip
 def _composed_one(where: Where, changes: Any) -> Any:
     page = yield from composed._page(where, None, 2)
@@ -204,7 +206,7 @@ def _composed_scopes(where: Where, changes: Any) -> Any:
     return number
 
 
-@broken_core({8}, "a composed update_all writes back every field of the page",
+@broken_core({8, 9}, "a composed update_all writes back every field of the page",
              "coatcheck._flows.composed.update_where", make=required_only)  # fmt: skip
 def _composed_every_field(where: Where, changes: Any) -> Any:
     page = yield from composed._page(where, None, 100)
@@ -229,7 +231,7 @@ def _error_is_unknown(core: Any, now: int, token: Any, touch: bool) -> Any:
         return Rejection(RejectionReason.UNKNOWN)
 
 
-@broken_core({16}, "a store error gives the session as it was last seen", VALIDATE)
+@broken_core({11, 16}, "a store error gives the session as it was last seen", VALIDATE)
 def _error_is_cached(core: Any, now: int, token: Any, touch: bool) -> Any:
     try:
         answer = yield from _validate(core, now, token, touch)
@@ -239,7 +241,7 @@ def _error_is_cached(core: Any, now: int, token: Any, touch: bool) -> Any:
     return answer
 
 
-@broken_core({16}, "a failed touch fails the validation", "coatcheck._flows.validate._touch")
+@broken_core({16, 18}, "a failed touch fails the validation", "coatcheck._flows.validate._touch")
 def _failed_touch_fails(record: Any, now: int) -> Any:
     touched = yield Ask("touch", (record.id, now))
     return record._replace(last_used_at=max(now, record.last_used_at)) if touched else None
@@ -254,7 +256,9 @@ def _failed_touch_rejects(record: Any, now: int) -> Any:
     return record._replace(last_used_at=max(now, record.last_used_at)) if touched else None
 
 
-@broken_core({16}, "a failed rewrite fails the validation", "coatcheck._flows.validate._rewrite")
+@broken_core(
+    {16, 18}, "a failed rewrite fails the validation", "coatcheck._flows.validate._rewrite"
+)
 def _failed_rewrite_fails(core: Any, record: Any, secret: Any) -> Any:
     hasher = core.config.hasher
     new = hasher.hash(record.id, record.user_id, secret)

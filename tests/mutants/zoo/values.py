@@ -25,13 +25,13 @@ class Normalising(MemoryBackend):
         super().insert(record._replace(user_id=unicodedata.normalize("NFC", record.user_id)))
 
 
-@broken_store({1}, "blanks at the end are cut off")
+@broken_store({1, 5, 7, 15}, "blanks at the end are cut off")
 class Trimming(MemoryBackend):
     def insert(self, record: Record) -> None:
         super().insert(record._replace(user_id=record.user_id.rstrip()))
 
 
-@broken_store({1}, "look-ups ignore case")
+@broken_store({1, 5, 7}, "look-ups ignore case")
 class CaseInsensitive(MemoryBackend):
     def _matching(self, where: Where) -> list[Record]:
         user = where.user_id
@@ -39,19 +39,19 @@ class CaseInsensitive(MemoryBackend):
         return [r for r in found if user is None or r.user_id.casefold() == user.casefold()]
 
 
-@broken_store({1}, "empty scopes become one empty scope")
+@broken_store({1, 2, 4, 6, 7, 9, 15}, "empty scopes become one empty scope")
 class EmptyScopes(MemoryBackend):
     def insert(self, record: Record) -> None:
         super().insert(record._replace(scopes=frozenset(" ".join(record.scopes).split(" "))))
 
 
-@broken_store({1}, "no scopes become null")
+@broken_store({1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14, 15, 16, 18}, "no scopes become null")
 class NullScopes(MemoryBackend):
     def insert(self, record: Record) -> None:
         super().insert(record._replace(scopes=record.scopes or None))  # type: ignore[arg-type]
 
 
-@broken_store({1}, "scopes beyond the 64th are lost")
+@broken_store({1, 6}, "scopes beyond the 64th are lost")
 class FewScopes(MemoryBackend):
     def insert(self, record: Record) -> None:
         super().insert(record._replace(scopes=frozenset(sorted(record.scopes)[:64])))
@@ -72,7 +72,7 @@ def _through_floats(value: Any) -> Any:
     return float(value) if whole else value
 
 
-@broken_store({1}, "integers in metadata become floats")
+@broken_store({1, 11}, "integers in metadata become floats")
 class Floating(MemoryBackend):
     def insert(self, record: Record) -> None:
         metadata = json.dumps(_through_floats(json.loads(record.metadata)))
@@ -91,33 +91,33 @@ def _nested(document: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-@broken_store({1}, "dots in metadata keys become nesting")
+@broken_store({1, 11}, "dots in metadata keys become nesting")
 class Nesting(MemoryBackend):
     def insert(self, record: Record) -> None:
         metadata = json.dumps(_nested(json.loads(record.metadata)))
         super().insert(record._replace(metadata=metadata))
 
 
-@broken_store({1}, "metadata with keys out of order")
+@broken_store({1, 11}, "metadata with keys out of order")
 class Sorting(MemoryBackend):
     def insert(self, record: Record) -> None:
         metadata = json.dumps(json.loads(record.metadata), sort_keys=True)
         super().insert(record._replace(metadata=metadata))
 
 
-@broken_store({1}, "times are kept to the second")
+@broken_store({1, 2, 4, 7, 15}, "times are kept to the second")
 class Seconds(MemoryBackend):
     def insert(self, record: Record) -> None:
         super().insert(record._replace(created_at=record.created_at // 1000 * 1000))
 
 
-@broken_store({1}, "no expiry is stored as 0")
+@broken_store({1, 2, 3, 4, 5, 7, 8, 11, 13, 14, 15}, "no expiry is stored as 0")
 class NoExpiryIsZero(MemoryBackend):
     def insert(self, record: Record) -> None:
         super().insert(record._replace(expires_at=record.expires_at or 0))
 
 
-@broken_store({1}, "an update writes no None")
+@broken_store({1, 4, 6, 7, 8}, "an update writes no None")
 class NoneIsIgnored(MemoryBackend):
     def update(self, session_id: UUID, changes: Any, where: Where) -> Record | None:
         given = {name: value for name, value in changes.items() if value}
@@ -129,6 +129,6 @@ def _decoded_once(text: str) -> Any:
     return json.loads(text)
 
 
-broken_core({1}, "sessions share their metadata", "coatcheck._values.Session.metadata")(
+broken_core({1, 11}, "sessions share their metadata", "coatcheck._values.Session.metadata")(
     property(lambda session: MappingProxyType(_decoded_once(session._facts[4])))
 )
