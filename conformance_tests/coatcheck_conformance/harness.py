@@ -68,8 +68,8 @@ class Harness:
         raise NotImplementedError("a harness has a method `open`, which gives a backend")
 
     def reset(self) -> None:
-        """The store holds no session afterwards. Called before each of thousands of
-        examples, while backends are open."""
+        """The store holds no session afterwards; its schema stays. Called before each of
+        thousands of examples, while backends are open."""
         raise NotImplementedError("a harness has a method `reset`, which empties the store")
 
     def open_async(self) -> object:
@@ -79,7 +79,8 @@ class Harness:
 
     def rows(self) -> Iterable[object]:
         """Everything that the store holds of the sessions, as it stands there: rows,
-        documents, keys and values. Only its `repr` is searched, for secrets."""
+        documents, keys and values, in an order that does not change by itself. Its `repr` is
+        searched for secrets, and compared to show that nothing was written."""
         _lacks("rows()")
 
     def corrupt(self, session_id: UUID) -> None:

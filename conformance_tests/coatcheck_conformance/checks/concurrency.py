@@ -99,7 +99,8 @@ class Crowd:
         """Raise `Unexplained` if no order explains what they do."""
         readings = self.play()
         gone = set[UUID]().union(*(desk.store.untouched for desk in self.desks))
-        explain(self.recorder.operations, readings, gone)
+        found = {record.id for place in self.places for record in self._stored(place)}
+        explain(self.recorder.operations, readings, gone, found)
 
     def _together(self, clients: list[Client]) -> list[Any]:
         if self.in_turn:
@@ -126,6 +127,11 @@ class Crowd:
             call.answer = True
         equal(did.count(True), 1, f"of {AT_ONCE} inserts of one id at once, one succeeds", law=9)
         self.places[0] = Place(self.places[0].user, issued.session.id, issued.token)
+
+    def _stored(self, place: Place) -> list[Record]:
+        """What is found of its user behind the managers' backs."""
+        found: list[Record] = self.stage.look("find", Where(user_id=place.user), None, 100)
+        return found
 
     def issue(self, n: int) -> Client:
         """A new session in this place."""
@@ -172,8 +178,8 @@ class Crowd:
     def reading(self, place: Place) -> Operation:
         """What is stored of a session, while nobody writes."""
         with self.recorder.call(place.id, "validate") as call:
-            found = self.stage.look("find", Where(user_id=place.user), None, 10)
-            call.answer = next((_scope(record) for record in found if record.id == place.id), None)
+            found = (record for record in self._stored(place) if record.id == place.id)
+            call.answer = next(map(_scope, found), None)
         return self.recorder.operations[-1]
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from coatcheck import BackendError, Record, Rejection, Session, Where
+from coatcheck import BackendError, InvalidInput, Record, Rejection, Session, Where
 
 from ..clock import EPOCH, MILLISECOND
 from ..frame.expecting import equal
@@ -157,7 +157,10 @@ def a_changed_field_that_is_not_hashed_is_shown_as_it_is_or_is_an_error(stage: S
         else:
             at = place % len(value)
             changed = value[:at] + chr(ord(value[at]) ^ 1 << bit % 7) + value[at + 1 :]
-        stage.put(row._replace(**{name: changed}))
+        try:
+            stage.put(row._replace(**{name: changed}))
+        except (BackendError, InvalidInput):
+            return  # no core would store that, and nobody can say what a store must do with it
         answer = _validated(sessions, issued.token, touch=False)
         _shown_as_it_is(row._replace(**{name: changed}), answer)
 

@@ -28,12 +28,14 @@ def explain(
     operations: Iterable[Operation],
     settled: Collection[Operation] = (),
     untouched: Collection[Hashable] = (),
+    found: Collection[Hashable] = (),
 ) -> None:
     """Raise `Unexplained` if some session's history is not linearizable.
 
     :param settled: of the operations, the readings of what was stored when nobody wrote. They
         tell a change that was lost from one that was only not seen.
     :param untouched: the sessions of which a touch said that they are gone.
+    :param found: the sessions that the store holds at the end.
     """
     of_session: defaultdict[Hashable, list[Operation]] = defaultdict(list)
     for operation in operations:
@@ -43,11 +45,10 @@ def explain(
             stored = [o for o in history if o.kind != "validate" or o in settled]
             is_lost = bool(settled) and _is_broken(stored)
             shortest = shortened(stored if is_lost else history)
-            law, words = _law_of(shortest, is_lost)
+            is_back = session in found and _returns(history)
+            law, words = _law_of(shortest, is_lost=is_lost, is_back=is_back)
             if law == 1:
                 law = _law_of_refusal(history, session in untouched)
-            if law == 5 and _returns(history):
-                law, words = 9, "what was refused as gone does not return"
             raise Unexplained(law, words, shortest)
 
 
@@ -88,15 +89,18 @@ def _is_broken(history: Iterable[Operation]) -> bool:
     return False
 
 
-def _law_of(shortest: list[Operation], is_lost: bool) -> tuple[int, str]:
+def _law_of(shortest: list[Operation], *, is_lost: bool, is_back: bool) -> tuple[int, str]:
     """By what had to stay in the history, the law and what it asks for."""
     known = [operation for operation in shortest if operation.returned != NEVER]
     did = {(o.kind, bool(o.answer)) for o in known}
     if sum(o.kind == "revoke" and o.answer is True for o in known) > 1:
         return 5, "of all who revoke a session, one did it"
-    if {("revoke", True), ("validate", True)} <= did:
+    is_revoked = ("revoke", True) in did
+    if is_revoked and is_back and {("validate", True), ("update", True)} & did:
+        return 9, "what was refused as gone does not return"
+    if is_revoked and ("validate", True) in did:
         return 5, "a validation that starts after the revocation returned is refused"
-    if {("revoke", True), ("update", True)} <= did and ("validate", False) not in did:
+    if is_revoked and ("update", True) in did and ("validate", False) not in did:
         return 5, "nothing changes a session after its revocation returned"
     if ("update", False) in did:
         return 8, "a change of a session that is there is made"

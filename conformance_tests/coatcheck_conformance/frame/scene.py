@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from coatcheck import AsyncSessionManager, Record, Rejection, Session, SessionRef, Where
+from coatcheck import AsyncSessionManager, Record, Rejection, SessionRef, Where
 
 from ..clock import SECOND, START
 from ..histories import Kind, Operation
@@ -99,6 +99,10 @@ ACTS: Final[dict[str, Act]] = {
 }
 
 
+NOTHING: Final[tuple[str, tuple[Any, ...], Any]] = ("", (), None)
+"""Asked by a step that came to the end without a question."""
+
+
 class Call(Steps):
     """One of the two, which tells the scene of its steps."""
 
@@ -107,22 +111,21 @@ class Call(Steps):
         self.scene, self.name, self.act, self.shortened = scene, name, ACTS[name], shortened
         self.told = self._tell
         self.called = 0
-        self.asked: tuple[str, tuple[Any, ...], Any] = ("", (), None)
+        self.asked = NOTHING
 
     async def witnessed(self) -> None:
         """One step, and what it did to the row: a touch and a rewrite have nobody else to
         answer for them."""
         scene = self.scene
-        before, self.asked = scene.row, ("", (), None)
+        before, self.asked = scene.row, NOTHING
         await self.step()
         scene.row = await scene.look()
+        hook, args, answer = self.asked
         try:
-            if self.asked[0] == "touch":
-                _, (_, now), answer = self.asked
-                judge_touch(before, scene.row, scene.issued.session, now, answer)
-            elif self.asked[0] == "replace_key_hash":
-                _, (_, old, _, _), answer = self.asked
-                judge_rewrite(before, scene.row, old, answer)
+            if hook == "touch":
+                judge_touch(before, scene.row, scene.issued.session, args[1], answer)
+            elif hook == "replace_key_hash":
+                judge_rewrite(before, scene.row, args[1], answer)
         except Broken as fault:
             scene.faults.append(fault)
 

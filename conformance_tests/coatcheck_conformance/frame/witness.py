@@ -35,9 +35,8 @@ def judge_rewrite(before: Record | None, after: Record | None, old: str, answer:
     """Laws 8, 9 and 10, of one rewrite of the hash `old` that answered so."""
     is_old = before is not None and before.key_hash == old
     changed = _changed(before, after)
-    equal(
-        changed - {"key_hash", "pepper_id"}, set[str](), "a rewrite changes the hash alone", law=8
-    )
+    others = changed - {"key_hash", "pepper_id"}
+    equal(others, set[str](), "a rewrite changes the hash alone", law=8)
     words = "a rewrite is done while the hash is still the old one, and says whether it was"
     equal(bool(answer), is_old, words, law=10)
     equal(bool(changed), is_old, words, law=10)

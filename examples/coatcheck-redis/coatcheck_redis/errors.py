@@ -30,7 +30,7 @@ def translated(error: Exception, hook: str, args: tuple[Any, ...], *, is_sent: b
     :param is_sent: a command is on its way, so that nobody can know whether it is done.
     """
     words = str(error)
-    if isinstance(error, _REFUSED) or re.match("BUSY|MISCONF|MOVED|NOREPLICAS", words):
+    if isinstance(error, _REFUSED) or re.match("BUSY|CLUSTERDOWN|MISCONF|MOVED|NOREPL", words):
         return BackendUnavailable(f"redis: the server refused with {type(error).__name__}")
     if isinstance(error, of_redis.ResponseError):
         named = re.search("UNREADABLE ([0-9a-f]{32})", words)

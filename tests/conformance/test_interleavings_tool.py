@@ -1,0 +1,409 @@
+"""The tools that try two calls in every order, and many clients at once, find what they are for."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+
+from coatcheck import BackendInfo, Changes, Record, SessionRef, Where
+from coatcheck_backends.memory import MemoryBackend
+from coatcheck_conformance import QUICK, Face, Harness, Outcome, run
+from coatcheck_conformance.frame.between import Jostled
+from coatcheck_conformance.frame.explaining import Unexplained, explain, shortened
+from coatcheck_conformance.frame.gates import Gated, Steps, orders
+from coatcheck_conformance.frame.stage import Stage
+from coatcheck_conformance.histories import NEVER, Operation
+from coatcheck_conformance.relay import relay_over
+from coatcheck_conformance.report import told
+
+ORDERS = "two_calls_keep_the_laws_in_every_order_of_their_steps"
+CROWDS = "what_many_clients_did_at_once_can_be_explained"
+
+
+class InMemory(Harness):
+    """A backend in memory, good or broken."""
+
+    def __init__(self, backend: MemoryBackend) -> None:
+        self.backend = backend
+
+    def open(self) -> object:
+        return self.backend
+
+    def reset(self) -> None:
+        self.backend._records.clear()
+
+
+def outcome_of(backend: MemoryBackend, check: str, face: Face, seed: int = 1) -> Outcome:
+    (outcome,) = run(InMemory(backend), checks=[check], faces=[face], seed=seed).outcomes
+    return outcome
+
+
+# The orders
+
+
+def merging(steps: tuple[int, int], seen: list[str]) -> Callable[[Callable[[], int]], None]:
+    """Two that take so many steps each, for `orders`; notes the order that came of it."""
+
+    def run_once(choose: Callable[[], int]) -> None:
+        left, order = list(steps), ""
+        while all(left):
+            who = choose()
+            left[who] -= 1
+            order += "ab"[who]
+        seen.append(order + "a" * left[0] + "b" * left[1])
+
+    return run_once
+
+
+@pytest.mark.parametrize(("steps", "ways"), [((1, 1), 2), ((2, 1), 3), ((3, 3), 20), ((4, 3), 35)])
+def test_every_order_is_run_once(steps: tuple[int, int], ways: int) -> None:
+    seen: list[str] = []
+    assert len(list(orders(merging(steps, seen), most=1000, dice=random.Random(0)))) == ways
+    assert len(set(seen)) == len(seen) == ways
+    assert all((order.count("a"), order.count("b")) == steps for order in seen)
+
+
+def test_of_too_many_orders_different_ones_are_drawn_and_the_seed_says_which() -> None:
+    drawn: list[list[str]] = []
+    for seed in (1, 1, 2):
+        seen: list[str] = []
+        list(orders(merging((6, 6), seen), most=50, dice=random.Random(seed)))
+        assert len(set(seen)) == len(seen) == 50
+        drawn.append(seen)
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert len({order[0] for order in drawn[0]}) == 2
+
+
+# The gates
+
+
+def test_a_call_goes_on_by_one_question_at_a_time() -> None:
+    stage = Stage(InMemory(MemoryBackend()), Face.ASYNC, QUICK)
+    store, asked = relay_over(Gated(stage.backend)), list[str]()
+
+    async def call() -> object:
+        await store.ping()
+        return await store.count(Where())
+
+    async def taken() -> Steps:
+        steps = Steps(call)
+        steps.told = lambda hook, _args, _answer: asked.append(hook)
+        await steps.step()
+        assert (asked, steps.over) == (["ping"], False)
+        await steps.step()
+        return steps
+
+    assert not stage.info.asynchronous
+    assert store.info().asynchronous
+    steps = stage.wait(taken())
+    assert (asked, steps.over, steps.answer) == (["ping", "count"], True, 0)
+    stage.close()
+
+
+def test_what_is_between_shows_the_hooks_that_the_backend_has() -> None:
+    class NoCount(MemoryBackend):
+        count = property()
+
+    for behind in (Gated(NoCount()), Jostled(NoCount(), random.Random(0))):
+        assert hasattr(behind, "purge")
+        assert not hasattr(behind, "count")
+        assert not hasattr(behind, "bound")
+
+
+# Broken ones in every order
+
+
+class Remembering(MemoryBackend):
+    """Correct, and keeps each record as it was loaded, for those that write it back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loaded: dict[UUID, Record] = {}
+
+    def load(self, session_id: UUID) -> Record | None:
+        record = super().load(session_id)
+        if record is not None:
+            self.loaded[session_id] = record
+        return record
+
+
+class UpsertingTouch(Remembering):
+    def touch(self, session_id: UUID, now: int) -> bool:
+        self._records.setdefault(session_id, self.loaded[session_id])
+        return super().touch(session_id, now)
+
+
+class WholeRowTouch(Remembering):
+    def touch(self, session_id: UUID, now: int) -> bool:
+        touched = super().touch(session_id, now)
+        if touched:
+            used = self._records[session_id].last_used_at
+            self._records[session_id] = self.loaded[session_id]._replace(last_used_at=used)
+        return touched
+
+
+class MovesBack(MemoryBackend):
+    def touch(self, session_id: UUID, now: int) -> bool:
+        touched = super().touch(session_id, now)
+        if touched:
+            self._records[session_id] = self._records[session_id]._replace(last_used_at=now)
+        return touched
+
+
+class OldDeadlines(Remembering):
+    def touch(self, session_id: UUID, now: int) -> bool:
+        touched, old = super().touch(session_id, now), self.loaded[session_id]
+        if touched:
+            self._records[session_id] = self._records[session_id]._replace(
+                expires_at=old.expires_at, inactivity_timeout=old.inactivity_timeout
+            )
+        return touched
+
+
+class UpsertingRewrite(Remembering):
+    def replace_key_hash(self, session_id: UUID, old: str, new: str, pepper_id: str) -> bool:
+        self._records.setdefault(session_id, self.loaded[session_id])
+        return super().replace_key_hash(session_id, old, new, pepper_id)
+
+
+class WholeRowRewrite(Remembering):
+    def replace_key_hash(self, session_id: UUID, old: str, new: str, pepper_id: str) -> bool:
+        used = self._records[session_id].last_used_at if session_id in self._records else 0
+        replaced = super().replace_key_hash(session_id, old, new, pepper_id)
+        if replaced:
+            row = self.loaded[session_id]._replace(key_hash=new, pepper_id=pepper_id)
+            self._records[session_id] = row._replace(last_used_at=used)
+        return replaced
+
+
+@pytest.mark.parametrize("face", Face)
+@pytest.mark.parametrize(
+    ("broken", "law"),
+    [
+        (UpsertingTouch, 9),
+        (WholeRowTouch, 4),
+        (OldDeadlines, 9),
+        (UpsertingRewrite, 9),
+        (WholeRowRewrite, 8),
+    ],
+)
+def test_a_store_that_writes_what_it_read_is_found_and_its_law_named(
+    broken: type[MemoryBackend], law: int, face: Face
+) -> None:
+    outcome = outcome_of(broken(), ORDERS, face)
+    assert outcome.failure is not None
+    assert outcome.failure.law == law
+
+
+def test_a_touch_that_moves_back_is_found_in_the_few_orders_that_show_it() -> None:
+    profile = replace(QUICK, orders=20)
+    report = run(InMemory(MovesBack()), profile=profile, checks=[ORDERS], faces=[Face.SYNC], seed=1)
+    assert report.broken == {4}
+
+
+def test_a_failure_tells_the_calls_step_by_step() -> None:
+    outcome = outcome_of(UpsertingTouch(), ORDERS, Face.ASYNC)
+    text = "\n".join(told(outcome, "run it again"))
+    steps = [
+        "validate, 50 s after the issue: validate(<token of session A>)",
+        "validate: load -> Record(session A",
+        "revoke, 50 s after the issue: revoke(session A)",
+        "revoke: delete -> session A",
+        "revoke gives True",
+        "validate: touch -> True",
+    ]
+    places = [text.index(step) for step in steps]
+    assert places == sorted(places)
+    assert "calls=validate and revoke" in text
+    assert "nothing but `issue` creates a session" in text
+    assert text.endswith("run it again")
+
+
+class Merging(MemoryBackend):
+    """Broken in any order, so that the order is not to blame."""
+
+    def update(self, session_id: UUID, changes: Changes, where: Where) -> Record | None:
+        record = self._records.get(session_id)
+        if record is not None and "scopes" in changes:
+            changes = {**changes, "scopes": record.scopes | changes["scopes"]}
+        return super().update(session_id, changes, where)
+
+
+def test_what_fails_in_any_order_is_left_to_the_checks_of_the_laws() -> None:
+    outcome = outcome_of(Merging(), ORDERS, Face.SYNC)
+    assert outcome.failure is not None
+    assert outcome.failure.law == 0
+    assert outcome.failure.drawn["order"] == "any, even one call after the other"
+
+
+# Broken ones in a crowd
+
+
+class Cached(MemoryBackend):
+    """Answers `load` from a cache that nothing empties for a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cache: dict[UUID, tuple[float, Record | None]] = {}
+
+    def load(self, session_id: UUID) -> Record | None:
+        at, record = self.cache.get(session_id, (0.0, None))
+        if time.monotonic() - at > 1:
+            record = super().load(session_id)
+            self.cache[session_id] = time.monotonic(), record
+        return record
+
+
+class RacyDelete(MemoryBackend):
+    def delete(self, session_id: UUID, where: Where) -> SessionRef | None:
+        record = self._records.get(session_id)
+        if record is None or not where.matches(record):
+            return None
+        time.sleep(0.002)  # so that the gap is met each time
+        self._records.pop(session_id, None)
+        return SessionRef(record.id, record.user_id, record.method)
+
+
+class LazyDelete(MemoryBackend):
+    def __init__(self) -> None:
+        super().__init__()
+        self.doomed: list[UUID] = []
+
+    def delete(self, session_id: UUID, where: Where) -> SessionRef | None:
+        for doomed in self.doomed:
+            self._records.pop(doomed, None)
+        self.doomed = [session_id]
+        record = self._records.get(session_id)
+        return record and SessionRef(record.id, record.user_id, record.method)
+
+
+class RacyInsert(MemoryBackend):
+    def __init__(self) -> None:
+        super().__init__()
+        self.together = threading.Barrier(2)
+
+    def insert(self, record: Record) -> None:
+        is_new = record.id not in self._records
+        with suppress(threading.BrokenBarrierError):
+            self.together.wait(timeout=0.02)  # both have looked before one writes
+        self.together.reset()
+        if not is_new:
+            super().insert(record)
+        self._records[record.id] = record
+
+
+@pytest.mark.parametrize("face", Face)
+@pytest.mark.parametrize(
+    ("broken", "laws"),
+    [(Cached, {5, 6}), (RacyDelete, {5}), (LazyDelete, {5}), (RacyInsert, {9})],
+)
+def test_a_stale_or_racy_store_is_found_by_a_crowd_each_time(
+    broken: type[MemoryBackend], laws: set[int], face: Face
+) -> None:
+    for seed in range(20):
+        outcome = outcome_of(broken(), CROWDS, face, seed)
+        assert outcome.failure is not None
+        assert outcome.failure.law in laws
+
+
+def test_a_stale_read_is_told_as_the_shortest_history_that_shows_it() -> None:
+    outcome = outcome_of(Cached(), CROWDS, Face.SYNC)
+    assert outcome.failure is not None
+    assert 3 <= len(outcome.failure.history) <= 5
+    assert outcome.failure.history[0].startswith("issue with the scope")
+    assert outcome.failure.history[-1].startswith("validate, from")
+
+
+def test_a_crowd_does_at_least_80_operations_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    from coatcheck_conformance.checks import concurrency
+
+    histories: list[list[Operation]] = []
+    monkeypatch.setattr(concurrency, "explain", lambda history, *_: histories.append(history))
+    for face in Face:
+        outcome = outcome_of(MemoryBackend(), CROWDS, face)
+        assert outcome.examples == QUICK.histories
+    for history in histories:
+        assert len(history) >= 80
+        assert {operation.kind for operation in history} >= {"issue", "validate", "update"}
+        assert len({o.value for o in history if o.value}) == sum(bool(o.value) for o in history)
+    assert sum(_overlapping(history) for history in histories) > 20 * len(histories)
+
+
+def _overlapping(history: list[Operation]) -> int:
+    """How many began while another was under way."""
+    ends = sorted(history, key=lambda operation: operation.called)
+    return sum(b.called < a.returned for a, b in itertools.pairwise(ends))
+
+
+def test_a_backend_that_does_not_say_that_it_is_linearizable_is_not_shown() -> None:
+    class Modest(MemoryBackend):
+        def info(self) -> BackendInfo:
+            return super().info()._replace(capabilities={"scan"})
+
+    outcome = outcome_of(Modest(), CROWDS, Face.SYNC)
+    assert outcome.not_shown == "the backend does not declare `linearizable`"
+
+
+# The explanation
+
+
+def op(kind, value, answer, called, returned) -> Operation:
+    return Operation("s", kind, value, answer, called, returned)
+
+
+ISSUE = op("issue", "a", True, 0, 1)
+BEGUN = [ISSUE, op("update", "b", True, 2, 3)]
+GONE = [ISSUE, op("revoke", None, True, 2, 3)]
+
+UNEXPLAINED = {
+    "a stale read": (6, [*BEGUN, op("validate", None, "a", 4, 5)]),
+    "an acceptance after the revocation": (5, [*GONE, op("validate", None, "a", 4, 5)]),
+    "an update after the revocation": (5, [*GONE, op("update", "b", True, 4, 5)]),
+    "two who revoked": (5, [*GONE, op("revoke", None, True, 2, 4)]),
+    "a return": (
+        9, [*GONE, op("validate", None, None, 4, 5), op("validate", None, "a", 6, 7)],
+    ),
+    "a refusal of what is there": (1, [ISSUE, op("validate", None, None, 4, 5)]),
+    "a refusal after a revocation that said no": (
+        5, [ISSUE, op("validate", None, None, 4, 5), op("revoke", None, False, 6, 7)],
+    ),
+    "a refused update of what is there": (8, [ISSUE, op("update", "b", False, 4, 5)]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("law", "history"), UNEXPLAINED.values(), ids=UNEXPLAINED)
+def test_a_history_that_no_order_explains_names_its_law(law: int, history: list[Operation]) -> None:
+    with pytest.raises(Unexplained) as caught:
+        explain(history, found={"s"})
+    assert caught.value.law == law
+
+
+def test_a_change_that_is_not_what_is_stored_was_lost() -> None:
+    reading = op("validate", None, "a", 8, 9)
+    with pytest.raises(Unexplained) as caught:
+        explain([*BEGUN, reading], [reading])
+    assert caught.value.law == 8
+
+
+def test_a_refusal_by_a_touch_is_put_down_to_the_touch() -> None:
+    with pytest.raises(Unexplained) as caught:
+        explain([ISSUE, op("validate", None, None, 4, 5)], untouched={"s"})
+    assert caught.value.law == 4
+
+
+def test_only_what_is_needed_to_show_it_is_left_of_a_history() -> None:
+    stale = op("validate", None, "b", 90, 91)
+    changes = [op("update", f"v{n}", True, 10 * n, 10 * n + 3) for n in range(1, 9)]
+    reads = [op("validate", None, f"v{n}", 10 * n + 4, 10 * n + 5) for n in range(1, 9)]
+    lost = [op("update", "x", None, 40, NEVER)]
+    refused = [op("revoke", None, False, 97, 98), op("revoke", None, True, 95, 96)]
+    history = [*BEGUN, *changes, *reads, *lost, *refused, stale]
+    assert shortened(history) in ([*BEGUN, change, stale] for change in changes)
