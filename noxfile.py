@@ -56,9 +56,20 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def mutants(session: nox.Session) -> None:
-    """The public suite against every broken backend and manager of the zoo."""
+    """The public suite against every broken backend and manager of the zoo: the checks of the
+    laws that each declares to break. `COATCHECK_MUTANTS=all` runs the whole suite against each,
+    for half an hour."""
     session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("tests"))
     session.run("pytest", "-n", "2", "tests/mutants", *session.posargs)
+
+
+@nox.session
+def mutation(session: nox.Session) -> None:
+    """Mutation testing: a sample of the core. `-- credentials expiry flows` tries every mutant of
+    these, which takes half an hour; `tests/mutation/mutation.toml` has the other targets."""
+    session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("tests", "mutation"))
+    short = ("credentials", "expiry", "flows", "--sample", "12")
+    session.run("python", "tests/mutation/mutate.py", *(session.posargs or short))
 
 
 @nox.session

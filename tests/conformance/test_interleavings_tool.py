@@ -90,8 +90,8 @@ def test_a_call_goes_on_by_one_question_at_a_time() -> None:
     store, asked = relay_over(Gated(stage.backend)), list[str]()
 
     async def call() -> object:
-        await store.ping()
-        return await store.count(Where())
+        await store.ask("ping")
+        return await store.ask("count", Where())
 
     async def taken() -> Steps:
         steps = Steps(call)
@@ -304,6 +304,7 @@ class RacyInsert(MemoryBackend):
 @pytest.mark.parametrize(
     ("broken", "laws"),
     [(Cached, {5, 6}), (RacyDelete, {5}), (LazyDelete, {5}), (RacyInsert, {9})],
+    ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
 def test_a_stale_or_racy_store_is_found_by_a_crowd_each_time(
     broken: type[MemoryBackend], laws: set[int], face: Face
@@ -312,6 +313,12 @@ def test_a_stale_or_racy_store_is_found_by_a_crowd_each_time(
         outcome = outcome_of(broken(), CROWDS, face, seed)
         assert outcome.failure is not None
         assert outcome.failure.law in laws
+
+
+def test_what_only_somebody_beside_brings_back_has_returned() -> None:
+    outcomes = [outcome_of(UpsertingTouch(), CROWDS, Face.SYNC, seed) for seed in range(10)]
+    laws = {outcome.failure.law for outcome in outcomes if outcome.failure}
+    assert laws == {9}
 
 
 def test_a_stale_read_is_told_as_the_shortest_history_that_shows_it() -> None:

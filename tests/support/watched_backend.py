@@ -34,7 +34,7 @@ class Watched(Relay):
 
     @hookimpl
     def info(self) -> BackendInfo:
-        info = self._info(REQUIRED_HOOKS | OPTIONAL_HOOKS)
+        info = self.told(REQUIRED_HOOKS | OPTIONAL_HOOKS)
         return info._replace(inline=self.inline)
 
     def _pass(self, hook: str, *args: Any) -> Any:

@@ -40,7 +40,8 @@ CLIENTS: Final = (8, 12, 16, 24, 32)
 AT_ONCE: Final = 8
 """Callers of the same insert, and of the same revocation."""
 WEIGHTS: Final = {"validate": 70, "update": 24, "revoke": 6}
-OF_READING: Final = (5, 6, 9)
+REVOCATION, SCOPES, NO_RETURN = 5, 6, 9
+OF_READING: Final = (REVOCATION, SCOPES, NO_RETURN)
 """The laws of what a validation sees."""
 PATIENCE: Final = timedelta(seconds=60)
 """As the deadline: what is tried here is the order of things, not how long they take."""
@@ -254,6 +255,15 @@ def _is_broken_in_turn(stage: Stage, number: int) -> bool:
     return False
 
 
+def _blamed(error: Unexplained, in_turn: bool) -> int | None:
+    """The law that was broken; none where it is broken `in_turn` too, and not a matter of what
+    a validation sees: then the checks of the laws themselves say which."""
+    if error.law in OF_READING:
+        is_back = error.law == REVOCATION and not in_turn and not error.is_race
+        return NO_RETURN if is_back else error.law
+    return None if in_turn else error.law
+
+
 @check_of("concurrency", shares=False)
 def what_many_clients_did_at_once_can_be_explained(stage: Stage) -> None:
     stage.need(Capability.LINEARIZABLE)
@@ -263,9 +273,9 @@ def what_many_clients_did_at_once_can_be_explained(stage: Stage) -> None:
             crowd.judge()
         except Unexplained as error:
             drawn = {"clients": str(crowd.clients), "sessions": str(len(crowd.places))}
-            # Of revocation and scopes it can be said at once. The rest is a matter of clients
-            # side by side only if it goes well in turn: else the laws' own checks name it.
-            if error.law not in OF_READING and _is_broken_in_turn(stage, number):
-                error.law, drawn["order"] = None, "any, even one call after the other"
+            in_turn = _is_broken_in_turn(stage, number)
+            error.law = _blamed(error, in_turn)
+            if in_turn:
+                drawn["order"] = "any, even one call after the other"
             raise Counterexample(error, drawn, error.lines()) from error
         stage.examples += 1

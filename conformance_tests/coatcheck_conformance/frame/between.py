@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from functools import partial
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from coatcheck import BackendInfo
@@ -33,13 +33,16 @@ class Between:
         raise NotImplementedError
 
 
-LONGEST_PAUSE = 50e-6
+LONGEST_PAUSE: Final = 50e-6
 """Seconds."""
+LONG: Final = 0.1
+SHORT: Final = 0.4
+"""How often there is a pause of either kind."""
 
 
 class Jostled(Between):
-    """Lets others go first before and after each hook, now and then for a moment longer: in
-    a store that answers at once, no two calls would be under way together.
+    """Lets others go first before or after a hook, now and then for a moment longer: in a
+    store that answers at once, no two calls would be under way together.
 
     :ivar untouched: the sessions of which a touch said that they are gone.
     """
@@ -64,8 +67,11 @@ class Jostled(Between):
         return answer
 
     def _pause(self) -> None:
-        long = self.dice.random() < 1 / 4
-        time.sleep(self.dice.random() * LONGEST_PAUSE if long else 0)
+        chance = self.dice.random()
+        if chance < LONG:
+            time.sleep(self.dice.random() * LONGEST_PAUSE)
+        elif chance < LONG + SHORT:
+            time.sleep(0)  # whoever waits for the interpreter has it
 
     async def _awaited(self, hook: str, call: Any, *args: Any) -> Any:
         await self._turns()

@@ -18,7 +18,7 @@ from .together import at_once
 Client = Generator[Callable[[], Any], Any, Any]
 """Yields what is to be called, under an asynchronous manager also awaited, and gets the answer."""
 
-SWITCH_INTERVAL: Final = 1e-5
+SWITCH_INTERVAL: Final = 5e-5
 """Seconds. The interpreter's own would let most calls end undisturbed."""
 
 

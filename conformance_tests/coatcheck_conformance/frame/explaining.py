@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Sequence
 
@@ -18,6 +19,12 @@ class Unexplained(Broken):
     def __init__(self, law: int, words: str, history: Sequence[Operation]) -> None:
         super().__init__(f"{words}, in some order of these calls", law=law)
         self.history = history
+
+    @property
+    def is_race(self) -> bool:
+        """Whether two revoked the session at the same time."""
+        ends = [(o.called, o.returned) for o in self.history if o.kind == "revoke"]
+        return any(a[0] < b[0] < a[1] for a, b in itertools.pairwise(ends))
 
     def lines(self) -> list[str]:
         """The history in words."""
