@@ -13,12 +13,16 @@ Only public names of `coatcheck` are used. Needs the extra `conformance`.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .harness import Face, Harness, NotShown, Transaction
 from .laws import LAWS, Law
 from .profiles import DEFAULT, PROFILES, QUICK, THOROUGH, Profile
 from .report import Failure, Outcome, Report
-from .running import run
-from .suite import Conformance
+
+if TYPE_CHECKING:
+    from .running import run
+    from .suite import Conformance
 
 __all__ = [
     "DEFAULT",
@@ -38,3 +42,16 @@ __all__ = [
     "Transaction",
     "run",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Hypothesis and pytest: the rest of the command line asks for names of this package, too.
+    if name == "run":
+        from .running import run
+
+        return run
+    if name == "Conformance":
+        from .suite import Conformance
+
+        return Conformance
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -263,6 +263,8 @@ class Cached(MemoryBackend):
 
 
 class RacyDelete(MemoryBackend):
+    """Holds no lock either, so that an update beside it may write the row back."""
+
     def delete(self, session_id: UUID, where: Where) -> SessionRef | None:
         record = self._records.get(session_id)
         if record is None or not where.matches(record):
@@ -303,7 +305,7 @@ class RacyInsert(MemoryBackend):
 @pytest.mark.parametrize("face", Face)
 @pytest.mark.parametrize(
     ("broken", "laws"),
-    [(Cached, {5, 6}), (RacyDelete, {5}), (LazyDelete, {5}), (RacyInsert, {9})],
+    [(Cached, {5, 6}), (RacyDelete, {5, 9}), (LazyDelete, {5}), (RacyInsert, {9})],
     ids=lambda value: value.__name__ if isinstance(value, type) else None,
 )
 def test_a_stale_or_racy_store_is_found_by_a_crowd_each_time(
@@ -318,7 +320,8 @@ def test_a_stale_or_racy_store_is_found_by_a_crowd_each_time(
 def test_what_only_somebody_beside_brings_back_has_returned() -> None:
     outcomes = [outcome_of(UpsertingTouch(), CROWDS, Face.SYNC, seed) for seed in range(10)]
     laws = {outcome.failure.law for outcome in outcomes if outcome.failure}
-    assert laws == {9}
+    # Where two have revoked it at the same time, it may as well not have gone.
+    assert 9 in laws <= {5, 9}
 
 
 def test_a_stale_read_is_told_as_the_shortest_history_that_shows_it() -> None:

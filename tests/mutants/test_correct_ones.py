@@ -14,13 +14,13 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+
+from coatcheck_conformance import Face, Harness, run
+from coatcheck_conformance.report import told
 from correct.documents import Documents
 from correct.drawers import Drawers
 from correct.logbook import Logbook
 from correct.partitions import Partitions
-
-from coatcheck_conformance import Face, Harness, run
-from coatcheck_conformance.report import told
 
 TIMES = 5 if os.environ.get("COATCHECK_MUTANTS") == "all" else 1
 

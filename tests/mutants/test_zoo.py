@@ -13,11 +13,11 @@ from dataclasses import replace
 from time import monotonic
 
 import pytest
-from zoo.named import NAMED
-from zoo.serverpod import FLAWS
 
 from coatcheck_conformance import LAWS, QUICK, Outcome, Report, run
 from zoo import Broken, every_animal
+from zoo.named import NAMED
+from zoo.serverpod import FLAWS
 
 WHOLE = os.environ.get("COATCHECK_MUTANTS") == "all"
 PROFILE = replace(QUICK, shrink=False)

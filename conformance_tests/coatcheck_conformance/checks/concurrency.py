@@ -255,11 +255,13 @@ def _is_broken_in_turn(stage: Stage, number: int) -> bool:
     return False
 
 
-def _blamed(error: Unexplained, in_turn: bool) -> int | None:
+def _blamed(error: Unexplained, in_turn: bool, is_shared: bool) -> int | None:
     """The law that was broken; none where it is broken `in_turn` too, and not a matter of what
     a validation sees: then the checks of the laws themselves say which."""
     if error.law in OF_READING:
-        is_back = error.law == REVOCATION and not in_turn and not error.is_race
+        # What one process still sees, another may have to forget in its own time.
+        may_be_stale = in_turn or is_shared or error.is_race
+        is_back = error.law == REVOCATION and not may_be_stale
         return NO_RETURN if is_back else error.law
     return None if in_turn else error.law
 
@@ -274,7 +276,8 @@ def what_many_clients_did_at_once_can_be_explained(stage: Stage) -> None:
         except Unexplained as error:
             drawn = {"clients": str(crowd.clients), "sessions": str(len(crowd.places))}
             in_turn = _is_broken_in_turn(stage, number)
-            error.law = _blamed(error, in_turn)
+            is_shared = Capability.SHARED in stage.info.capabilities
+            error.law = _blamed(error, in_turn, is_shared)
             if in_turn:
                 drawn["order"] = "any, even one call after the other"
             raise Counterexample(error, drawn, error.lines()) from error
