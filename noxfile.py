@@ -78,7 +78,7 @@ def authors(session: nox.Session) -> None:
     whose server must be installed (Debian: the package redis-server)."""
     session.install("-e", ".[cli,conformance]", "-e", "examples/coatcheck-redis[tests]")
     session.install(*group("tests", "lint"), "mypy")
-    session.run("pytest", "-n", "2", "tests/authors", *session.posargs)
+    session.run("pytest", "-n", "2", "tests/authors", "tests/cli/authors", *session.posargs)
     session.run("pytest", "examples/coatcheck-redis", *session.posargs)
 
 

@@ -75,18 +75,19 @@ class Stages:
         self._config = config
         self._rooms = ExitStack()
         self._harnesses: dict[type[Harness], Harness] = {}
-        self._stages: dict[tuple[type[Conformance], Face], Stage | NotShown] = {}
+        self._stages: dict[tuple[type[Conformance], Face], Stage | Exception] = {}
 
     def of(self, suite: type[Conformance], face: Face) -> Stage:
-        """Raises `NotShown` where the backend cannot be tried under this manager."""
+        """Raises `NotShown` where the backend cannot be tried under this manager, and what
+        opening it raised where it cannot be opened: the same for each test."""
         if (suite, face) not in self._stages:
             self._stages[suite, face] = self._open(suite, face)
         stage = self._stages[suite, face]
-        if isinstance(stage, NotShown):
+        if isinstance(stage, Exception):
             raise stage
         return stage
 
-    def _open(self, suite: type[Conformance], face: Face) -> Stage | NotShown:
+    def _open(self, suite: type[Conformance], face: Face) -> Stage | Exception:
         if suite.harness not in self._harnesses:
             self._harnesses[suite.harness] = harness = suite.harness()
             self._rooms.callback(harness.close)
@@ -94,8 +95,8 @@ class Stages:
         seed: int = getattr(self._config, SEED)
         try:
             stage = Stage(self._harnesses[suite.harness], face, profile, seed)
-        except NotShown as missing:
-            return missing
+        except Exception as error:  # noqa: BLE001 - for each test to say
+            return error
         self._rooms.callback(stage.close)
         return stage
 
@@ -130,6 +131,10 @@ def conformance_stage(
         outcome = unshown(suite.harness, conformance_face, conformance_check, reason)
         request.node.user_properties.append(("conformance", asdict(outcome)))
         pytest.skip(f"not shown: {reason}")
+    except Exception as error:  # noqa: BLE001 - no law was broken, since none was tried
+        said = f"the backend could not be opened: {type(error).__name__}: {error}"
+        cause = f" ({error.__cause__!r})" if error.__cause__ else ""
+        pytest.fail(f"{said}{cause}", pytrace=False)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -206,7 +206,8 @@ def told(outcome: Outcome, rerun: str) -> Iterable[str]:
     yield f"BROKEN: {title} ({outcome.harness}, {outcome.face})"
     yield f"  the law:   {failure.words}"
     yield f"  the check: {outcome.check.replace('_', ' ')}"
-    yield "  history:"
+    if failure.history:
+        yield "  history:"
     yield from (f"    {number}. {line}" for number, line in enumerate(failure.history, 1))
     if failure.drawn:
         yield "  drawn:     " + ", ".join(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 
 from coatcheck import (
+    AsyncSessionManager,
     BackendInfo,
     ConfigError,
+    SchemaMissing,
     SessionManager,
     hookimpl,
 )
@@ -287,3 +290,23 @@ def test_a_pepper_under_32_bytes_warns_without_showing_it() -> None:
     with pytest.warns(UserWarning, match="pepper is shorter than 32 bytes") as warned:
         SessionManager(PlainBackend(), pepper="ten chars!").close()
     assert "ten chars!" not in str(warned[0].message)
+
+
+def test_why_it_could_not_be_prepared_is_told_even_if_it_cannot_be_closed_either() -> None:
+    class Stuck(PlainBackend):
+        @hookimpl
+        def prepare(self, create: bool) -> None:
+            raise SchemaMissing("there is no schema")
+
+        @hookimpl
+        def close(self) -> None:
+            raise RuntimeError("nor a way out")
+
+    with pytest.raises(SchemaMissing):
+        SessionManager(Stuck(), pepper=PEPPER)
+
+    async def start() -> None:
+        await AsyncSessionManager(Stuck(), pepper=PEPPER).start()
+
+    with pytest.raises(SchemaMissing):
+        asyncio.run(start())

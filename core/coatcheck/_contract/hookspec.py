@@ -108,7 +108,8 @@ class StorageHooks:
     @hookspec
     def delete(self, session_id: UUID, where: Where) -> SessionRef | None:
         """Remove the session; `None` if it is absent or does not match `where` in the same
-        step. With an empty `where` it works on a row that cannot be read."""
+        step. With an empty `where`, in which `now` may be set, it works on a row that cannot
+        be read."""
         raise AssertionError
 
     @hookspec

@@ -65,7 +65,8 @@ class Changes(TypedDict, total=False):
 
 
 class Where(NamedTuple):
-    """A filter: every field that is not `None` must match. `Where()` matches everything."""
+    """A filter: every field that is not `None` must match; `now` filters nothing by itself.
+    `Where()` matches everything."""
 
     user_id: str | None = None
     method: str | None = None

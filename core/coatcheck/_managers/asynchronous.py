@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
@@ -74,7 +74,8 @@ class AsyncSessionManager(AsyncSessionCalls):
             try:
                 await self._drive(lifecycle.prepare(self._core))
             except BaseException:
-                await self.close()
+                with suppress(Exception):  # why it could not be prepared is the news
+                    await self.close()
                 raise
             self._why_closed = ""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar, Unpack
 
@@ -45,7 +45,8 @@ class SessionManager(SessionCalls):
         try:
             self._run(lifecycle.prepare(self._core))
         except BaseException:
-            self.close()
+            with suppress(Exception):  # why it could not be prepared is the news
+                self.close()
             raise
 
     @classmethod
