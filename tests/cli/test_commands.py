@@ -103,7 +103,7 @@ def test_without_the_extra_the_command_names_it():
     program = (
         "import sys; sys.modules.update(hypothesis=None, pytest=None)\n"
         "from coatcheck._cli.app import run\n"
-        "sys.exit(run(['backend', 'new', 'cellar']))"
+        "sys.exit(run(['conformance', 'memory:']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
