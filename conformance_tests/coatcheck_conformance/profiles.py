@@ -14,7 +14,8 @@ class Profile:
     :param least: of each check under each manager, however many share the law's.
     :param steps: of the state machine.
     :param histories: recorded from many clients at once and checked for linearizability.
-    :param orders: at most so many of the orders in which two calls can meet, of each pair.
+    :param orders: at most so many of the orders in which two calls can meet, of each pair
+        and under each manager.
     :param deaths: of processes and stores, where the harness can kill them.
     :param shrink: whether a history that breaks a law is made as short as it can be.
     """

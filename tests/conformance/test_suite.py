@@ -17,6 +17,8 @@ from harnesses import (
 )
 
 WITHIN_THE_PROCESS = {**PROFILES, "default": replace(DEFAULT, steps=50_000)}
+# Steps and histories as in the profile; fewer examples of each law, since CI has half an hour.
+ON_A_SERVER = {**PROFILES, "default": replace(DEFAULT, examples=200, least=20)}
 A_LITTLE = {
     **PROFILES,
     "quick": replace(QUICK, examples=20, least=1, steps=100, orders=1, deaths=1),
@@ -40,15 +42,18 @@ class TestSQLite(Conformance):
 
 class TestPostgreSQL(Conformance):
     harness = PostgresHarness
+    profiles = ON_A_SERVER
 
 
 class TestAsyncpg(Conformance):
     harness = AsyncpgHarness
     faces = faces_of(AsyncpgHarness)
+    profiles = ON_A_SERVER
 
 
 class TestMongoDB(Conformance):
     harness = MongoHarness
+    profiles = ON_A_SERVER
 
 
 class TestStrictMongoDB(Conformance):
