@@ -76,7 +76,9 @@ def mutation(session: nox.Session) -> None:
 def authors(session: nox.Session) -> None:
     """What the author of a backend gets: the plugin, the template, and the example for Redis,
     whose server must be installed (Debian: the package redis-server)."""
-    session.install("-e", ".[cli,conformance]", "-e", "examples/coatcheck-redis[tests]")
+    session.install(
+        "-e", f".[cli,{ALL_STORES},conformance]", "-e", "examples/coatcheck-redis[tests]"
+    )
     session.install(*group("tests", "lint"), "mypy")
     session.run("pytest", "-n", "2", "tests/authors", "tests/cli/authors", *session.posargs)
     session.run("pytest", "examples/coatcheck-redis", *session.posargs)
