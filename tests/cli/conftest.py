@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,8 +21,8 @@ from typing import Any
 
 import pytest
 
-from coatcheck import Secret, SessionManager
-from coatcheck._credentials import peppers
+from coatcheck import SessionManager
+from stretched_peppers import stretched_once
 
 PEPPER = "canary-pepper-of-more-than-thirty-two-bytes"
 COATCHECK = Path(sys.executable).with_name("coatcheck")
@@ -141,21 +141,6 @@ def _read_until(main: int, enough: Callable[[str], bool]) -> str:
             break
         seen += chunk
     return seen.decode(errors="replace")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _peppers_stretched_once() -> Iterator[None]:
-    """Half of what a command takes is spent on this, and it has tests of its own."""
-    stretch, known = peppers._stretch, dict[bytes, Secret[bytes]]()
-
-    def remembered(phrase: Secret[bytes]) -> Secret[bytes]:
-        if phrase.reveal() not in known:
-            known[phrase.reveal()] = stretch(phrase)
-        return known[phrase.reveal()]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(peppers, "_stretch", remembered)
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -5,28 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
-from functools import cache
 
 import pytest
 
-from coatcheck import Secret, SessionManager
-from coatcheck._credentials import peppers
+from coatcheck import SessionManager
 from doors import PEPPER
 from leftovers import nothing_left_behind
 from replica_sets import ReplicaSet
 from servers import MongoServer, PostgresServer
 from shared_servers import mongodb_database, postgresql_database
-
-_stretch = peppers._stretch
-_stretched = cache(lambda phrase: _stretch(Secret(phrase)))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def stretched_once() -> Iterator[None]:
-    """Each pepper is stretched once for all managers in here."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(peppers, "_stretch", lambda phrase: _stretched(phrase.reveal()))
-        yield
+from stretched_peppers import stretched_once
 
 
 @pytest.fixture(autouse=True)

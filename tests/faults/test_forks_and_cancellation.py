@@ -81,10 +81,6 @@ def work_of_child(door: Door, guests: list[Any]) -> int:
     return asyncio.run(asynchronous())
 
 
-# pymongo leaves the socket of a connection that was given up in the making to the collector.
-@pytest.mark.filterwarnings(
-    "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-)
 def test_callers_who_give_up(store: str, doors: Any) -> None:
     """A third of the asynchronous calls is cancelled within their first milliseconds; the small
     pools are whole afterwards."""

@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 
-from coatcheck import Secret
-from coatcheck._credentials import peppers
 from mongodb_places import FACES, Place
-
-_stretch = peppers._stretch
-_stretched = cache(lambda phrase: _stretch(Secret(phrase)))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def stretched_once() -> Iterator[None]:
-    """Each pepper is stretched once for all managers in here: 30 ms, a thousand times."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(peppers, "_stretch", lambda phrase: _stretched(phrase.reveal()))
-        yield
+from stretched_peppers import stretched_once
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from pymongo.errors import WaitQueueTimeoutError
 from coatcheck import BackendUnavailable
 from coatcheck_backends.mongodb.errors import translated
 from mongodb_places import FACES, Place
+from shared_servers import new_name
 from sqlite_files import reads_of, writes_of
 
 ONE = {"maxPoolSize": "1"}
@@ -45,6 +47,25 @@ def test_twenty_threads_on_one_connection_all_succeed(place: Place) -> None:
     for thread in threads:
         thread.join(20)
     assert len(set(done)) == 3 * CALLERS
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_a_closed_manager_leaves_no_connection_at_the_server(set_place: Place, face: str) -> None:
+    name = new_name()
+
+    def connections() -> int:
+        everything = {"$currentOp": {"allUsers": True, "idleConnections": True}}
+        mine = {"$match": {"appName": name}}
+        return len(list(set_place.client.admin.aggregate([everything, mine])))
+
+    sessions = set_place.open(face, {"appname": name})
+    sessions.issue("ann", method="password")
+    assert connections() > 0
+    sessions.close()
+    until = time.monotonic() + 5
+    while connections() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert connections() == 0
 
 
 def test_a_pool_that_is_used_up_is_unavailable_and_its_option_is_named() -> None:

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterator
 from statistics import median
 from typing import Any
 
-import pytest
-
-from coatcheck._credentials import peppers
 from coatcheck_conformance import LAWS
+from stretched_peppers import stretched_once
 from zoo import every_animal
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _peppers_are_stretched_once() -> Iterator[None]:
-    """Stretching takes 30 ms and is a pure function; each animal opens dozens of managers."""
-    stretch = peppers._stretch
-    cached = functools.cache(lambda phrase: stretch(peppers.Secret(phrase)))
-    with pytest.MonkeyPatch.context() as patches:
-        patches.setattr(peppers, "_stretch", lambda phrase: cached(phrase.reveal()))
-        yield
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
