@@ -8,8 +8,9 @@ from importlib.metadata import entry_points
 from typing import Any
 from uuid import UUID
 
-from coatcheck import BackendInfo, Capability, ConfigError, Secret, Unsupported, Where
+from coatcheck import BackendInfo, Capability, Secret, Unsupported, Where
 
+from .frame.contract import refuse_what_cannot_be_opened, refuse_what_does_not_fit
 from .harness import Harness, NotShown
 
 PAGE = 1000
@@ -19,15 +20,17 @@ class URLHarness(Harness):
     """Whatever the URL leads to. Its `reset` removes every session through the backend's own
     hooks, so the store must have none that anybody misses.
 
-    Raises `ConfigError` for a scheme that no installed backend has, and `Unsupported` where
-    a backend cannot be emptied through its hooks.
+    Raises `ConfigError` for what a manager could not open either, and `Unsupported` where a
+    backend cannot be emptied through its hooks.
     """
 
     def __init__(self, url: str) -> None:
         self._url = Secret(url)
+        refuse_what_cannot_be_opened(self._url)
         self._module = _module_for(url)
         self.name = url.partition(":")[0]
         self._own: Any = self._opened()
+        refuse_what_does_not_fit(self._own)
         self._info: BackendInfo = self._own.info()
         if Capability.SCAN not in self._info.capabilities:
             raise Unsupported(
@@ -94,15 +97,6 @@ class URLHarness(Harness):
 
 
 def _module_for(url: str) -> Any:
+    """Of a URL that can be opened: its one entry point leads there."""
     scheme = url.partition(":")[0].partition("+")[0].lower()
-    points = entry_points(group="coatcheck.backends")
-    found = [point for point in points if point.name == scheme]
-    if not found:
-        known = ", ".join(sorted({point.name for point in points}))
-        raise ConfigError(f"no backend is installed for the URL scheme {scheme!r}; known: {known}")
-    try:
-        return found[0].load()
-    except ImportError as error:
-        raise ConfigError(
-            f"the backend {scheme!r} needs the module {error.name!r}, which cannot be imported"
-        ) from error
+    return next(iter(entry_points(group="coatcheck.backends", name=scheme))).load()

@@ -77,6 +77,11 @@ class Harness:
         Without it the asynchronous manager is tried on what `open` gives."""
         _lacks("open_async()")
 
+    def unprepared(self, face: Face) -> object:
+        """A backend for this manager on another store, in which nobody has prepared anything
+        yet. A backend that has nothing to prepare has no such store."""
+        _lacks("unprepared()")
+
     def rows(self) -> Iterable[object]:
         """Everything that the store holds of the sessions, as it stands there: rows,
         documents, keys and values, in an order that does not change by itself. Its `repr` is

@@ -17,7 +17,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Generator, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -187,37 +187,3 @@ def _take_readers(ordered: Sequence[Operation], taken: int, state: State) -> tup
 def _leaves(operation: Operation) -> bool:
     """Whether it changes no state in which it can have given its answer."""
     return operation.kind == "validate" or operation.answer is False
-
-
-Interleaving = tuple[int, ...]
-
-
-def interleavings(
-    run: Callable[[Callable[[], int]], None], *, most: int = 100_000
-) -> Iterator[Interleaving]:
-    """Every order of choices that `run` can make, once each, depth first.
-
-    `run` is called again and again; each time that it has to choose who goes next it
-    calls its argument with nothing to tell and gets 0 for "the first" or 1 for "the
-    second". It must make the same choices possible each time. Raises `RuntimeError`
-    after `most` runs.
-    """
-    choices: list[int] = []
-    for _ in range(most):
-        made = 0
-
-        def choose() -> int:
-            nonlocal made
-            if made == len(choices):
-                choices.append(0)
-            made += 1
-            return choices[made - 1]
-
-        run(choose)
-        yield tuple(choices[:made])
-        while choices and choices[-1] == 1:
-            choices.pop()
-        if not choices:
-            return
-        choices[-1] = 1
-    raise RuntimeError(f"more than {most} interleavings")

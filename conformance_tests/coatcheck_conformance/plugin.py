@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 import pytest
 
+from .frame.expecting import in_words
 from .frame.registry import Check, every_check
 from .frame.stage import Stage
 from .harness import Face, Harness, NotShown
@@ -132,9 +133,7 @@ def conformance_stage(
         request.node.user_properties.append(("conformance", asdict(outcome)))
         pytest.skip(f"not shown: {reason}")
     except Exception as error:  # noqa: BLE001 - no law was broken, since none was tried
-        said = f"the backend could not be opened: {type(error).__name__}: {error}"
-        cause = f" ({error.__cause__!r})" if error.__cause__ else ""
-        pytest.fail(f"{said}{cause}", pytrace=False)
+        pytest.fail(f"the backend could not be opened: {in_words(error)}", pytrace=False)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

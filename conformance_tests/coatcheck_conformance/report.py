@@ -13,6 +13,10 @@ KEPT: Final = "kept"
 BROKEN: Final = "BROKEN"
 NOT_SHOWN: Final = "not shown"
 NOT_ASKED: Final = "not asked for"
+NOT_TRIED: Final = "not tried"
+"""Of any law, since no backend was opened."""
+DOOR: Final = "opening and closing"
+"""The heading of what happens before the first check and after the last."""
 
 
 @dataclass(frozen=True)
@@ -20,8 +24,8 @@ class Failure:
     """How a law was broken.
 
     :param law: its number; 0 if no single law can be named.
-    :param words: the law.
-    :param message: what should have been so.
+    :param words: the law, or of no law alone the check.
+    :param message: what should have been so; empty where an exception came instead.
     :param expected: the value that the law demands, as text; empty where there is none to show.
     :param actual: the value that came.
     :param drawn: what was drawn for the example, by name.
@@ -83,6 +87,11 @@ class Row:
     examples: dict[str, int]
     not_shown: list[str]
 
+    @property
+    def has_outcomes(self) -> bool:
+        """Whether any of its checks was tried, or could not be."""
+        return self.not_shown not in ([NOT_ASKED], [NOT_TRIED])
+
 
 @dataclass
 class Report:
@@ -118,7 +127,13 @@ class Report:
             faces[outcome.face] += outcome.examples
         states = {outcome.state for outcome in mine}
         state = next((each for each in (BROKEN, KEPT) if each in states), NOT_SHOWN)
-        return Row(heading, state, faces, _missing(mine))
+        return Row(heading, state, faces, _missing(mine) if mine else [self._why_none])
+
+    @property
+    def _why_none(self) -> str:
+        """Why there is no outcome of a law."""
+        is_open = any(outcome.heading != DOOR for outcome in self.outcomes)
+        return NOT_ASKED if is_open else NOT_TRIED
 
     def table(self) -> list[str]:
         """The rows as lines: the law, its state, the examples under each manager, what was
@@ -127,13 +142,15 @@ class Report:
         faces = list(rows[0].examples)
         lines = ["".join([f"{'law':<34}", f"{'':<11}", *(f"{face:>10}" for face in faces)])]
         for row in rows:
-            if row.not_shown == [NOT_ASKED]:
+            if not row.has_outcomes:
                 continue
             numbers = (f"{row.examples[face]:>10}" for face in faces)
             lines.append("".join([f"{row.heading:<34}", f"{row.state:<11}", *numbers]))
             lines += [f"    not shown: {each}" for each in row.not_shown]
-        unasked = [row.heading.partition(",")[0] for row in rows if row.not_shown == [NOT_ASKED]]
-        return [*lines, f"{NOT_ASKED}: {', '.join(unasked)}"] if unasked else lines
+        number = sum(not row.has_outcomes for row in rows)
+        if number:
+            lines.append(f"{self._why_none}: {number} {'law' if number == 1 else 'laws'}")
+        return lines
 
     def to_json(self) -> str:
         """Everything, for programs, on one line."""
@@ -159,7 +176,7 @@ def side_by_side(reports: Mapping[str, Report]) -> list[str]:
     reasons: dict[str, list[str]] = {}
     for heading in dict.fromkeys(heading for column in columns.values() for heading in column):
         asked = {name: columns[name][heading] for name in names if heading in columns[name]}
-        asked = {name: row for name, row in asked.items() if row.not_shown != [NOT_ASKED]}
+        asked = {name: row for name, row in asked.items() if row.has_outcomes}
         if not asked:
             continue
         cells = (f"{_cell(asked.get(name)):>{_width(name)}}" for name in names)
@@ -184,8 +201,6 @@ def _cell(row: Row | None) -> str:
 
 def _missing(outcomes: list[Outcome]) -> list[str]:
     """What was not shown, and why: each check once, with the managers where it was not."""
-    if not outcomes:
-        return [NOT_ASKED]
     reasons: dict[tuple[str, str], list[str]] = {}
     for outcome in outcomes:
         if outcome.not_shown:
@@ -204,7 +219,8 @@ def told(outcome: Outcome, rerun: str) -> Iterable[str]:
         return
     title = str(LAWS[failure.law]) if failure.law else outcome.heading
     yield f"BROKEN: {title} ({outcome.harness}, {outcome.face})"
-    yield f"  the law:   {failure.words}"
+    if failure.law:
+        yield f"  the law:   {failure.words}"
     yield f"  the check: {outcome.check.replace('_', ' ')}"
     if failure.history:
         yield "  history:"

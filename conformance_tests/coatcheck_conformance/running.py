@@ -11,14 +11,16 @@ from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
-from .frame.expecting import Broken
+from coatcheck import ConfigError
+
+from .frame.expecting import Broken, in_words
 from .frame.registry import Check, every_check, sharing
 from .frame.stage import Stage
 from .frame.trying import Counterexample
 from .harness import Face, Harness, NotShown
 from .laws import LAWS
 from .profiles import QUICK, Profile
-from .report import Failure, Outcome, Report
+from .report import DOOR, Failure, Outcome, Report
 
 HERE = __file__.rpartition("/")[0]
 OPENS, CLOSES = "A backend opens and is prepared", "A backend closes"
@@ -146,9 +148,12 @@ def unshown(harness: Harness | type[Harness], face: Face, check: Check, reason: 
 
 def _at_the_door(harness: Harness, face: Face, seed: int, words: str, error: Exception) -> Outcome:
     """Of a backend that did not open, or did not close."""
-    failure = Failure(0, words, words, "", "", {}, [], _traced(error))
+    # What is wrong with a backend's hooks or options is told to the word; nobody's code failed.
+    is_told = isinstance(error, ConfigError)
+    came, trace = (in_words(error), "") if is_told else ("", _traced(error))
+    failure = Failure(0, words, "", "", came, {}, [], trace)
     check = words.lower().replace(" ", "_")
-    return Outcome(name_of(harness), str(face), 0, "opening and closing", check, 0, 0.0, seed,
+    return Outcome(name_of(harness), str(face), 0, DOOR, check, 0, 0.0, seed,
                    failure=failure)  # fmt: skip
 
 
@@ -168,15 +173,13 @@ def failure_of(check: Check, error: BaseException, stage: Stage) -> Failure:
     expected = actual = ""
     if isinstance(error, Broken):
         law = error.law or law
-        names = stage.story.names()
-        expected = "" if error.expected is ... else names.of(error.expected)
-        actual = "" if error.actual is ... else names.of(error.actual)
+        expected, actual = stage.story.names().of_both(error.expected, error.actual)
     words = LAWS[law].words if law else check.words
     is_answer = isinstance(error, AssertionError)
     return Failure(
         law,
         words,
-        _message(error) if is_answer else check.words,
+        _message(error) if is_answer else "",
         expected,
         actual,
         drawn,

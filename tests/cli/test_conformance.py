@@ -59,8 +59,7 @@ def test_a_backend_that_keeps_the_law_is_a_yes(shell) -> None:
     [row] = [line for line in done.out.splitlines() if line.startswith("law 9")]
     assert row.split()[-3] == "kept"
     assert int(row.split()[-1]) >= 50
-    unasked = done.out.splitlines()[-1]
-    assert all(f"law {n}" in unasked for n in LAWS if n != 9)
+    assert done.out.splitlines()[-1] == f"not asked for: {len(LAWS) - 1} laws"
 
 
 def test_json_is_one_document_with_every_law(shell) -> None:

@@ -15,7 +15,6 @@ from coatcheck_conformance.histories import (
     Operation,
     Recorder,
     check_linearizable,
-    interleavings,
 )
 
 ISSUE = Operation("s", "issue", "a", True, 0, 1)
@@ -221,25 +220,3 @@ def test_an_operation_that_raises_is_taken_down_as_a_lost_answer() -> None:
     assert (first.answer, second.returned) == (True, NEVER)
     assert first.called < first.returned < second.called
     check_linearizable(recorder.operations)
-
-
-@pytest.mark.parametrize(("steps", "ways"), [((1, 1), 2), ((2, 1), 3), ((3, 3), 20)])
-def test_every_interleaving_is_run_once(steps: tuple[int, int], ways: int) -> None:
-    seen = []
-
-    def run(choose) -> None:
-        left, order = list(steps), ""
-        while all(left):
-            who = choose()
-            left[who] -= 1
-            order += "ab"[who]
-        seen.append(order + "a" * left[0] + "b" * left[1])
-
-    assert len(list(interleavings(run))) == ways
-    assert len(set(seen)) == len(seen) == ways
-    assert all((order.count("a"), order.count("b")) == steps for order in seen)
-
-
-def test_too_many_interleavings_are_an_error() -> None:
-    with pytest.raises(RuntimeError, match="more than 10"):
-        list(interleavings(lambda choose: [choose() for _ in range(5)] and None, most=10))

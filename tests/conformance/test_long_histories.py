@@ -162,15 +162,19 @@ class OffTheLoop(MemoryBackend):
 class GivingWay(MemoryBackend):
     """Lets other threads go first before and after each step, which takes no time."""
 
+    @hookimpl
     def load(self, session_id: UUID) -> Record | None:
         return self._between(super().load, session_id)
 
+    @hookimpl
     def touch(self, session_id: UUID, now: int) -> bool:
         return self._between(super().touch, session_id, now)
 
+    @hookimpl
     def update(self, session_id: UUID, changes: Changes, where: Where) -> Record | None:
         return self._between(super().update, session_id, changes, where)
 
+    @hookimpl
     def delete(self, session_id: UUID, where: Where) -> SessionRef | None:
         return self._between(super().delete, session_id, where)
 

@@ -81,8 +81,7 @@ class WithPartitions(Harness):
         return self.backend
 
     def reset(self) -> None:
-        self.backend.users.clear()
-        self.backend.user_of.clear()
+        self.backend.rows.clear()
 
 
 @pytest.mark.parametrize("time", range(TIMES))

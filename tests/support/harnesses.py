@@ -49,6 +49,9 @@ class MemoryHarness(Harness):
     def reset(self) -> None:
         self.backend.delete_where(Where(), frozenset())
 
+    def unprepared(self, face: Face) -> object:
+        raise NotShown(NOTHING_TO_PREPARE)
+
     def rows(self) -> Iterable[object]:
         return map(tuple, self._stored.values())  # the repr of a record hides its hash
 
@@ -78,6 +81,9 @@ class PlainHarness(Harness):
     def reset(self) -> None:
         self.store.rows.clear()
 
+    def unprepared(self, face: Face) -> object:
+        raise NotShown(NOTHING_TO_PREPARE)
+
     def rows(self) -> Iterable[object]:
         return map(tuple, self.store.rows.values())
 
@@ -100,6 +106,10 @@ class SQLiteHarness(Harness):
 
     def open(self) -> object:
         return sqlite.open_backend(Secret(self.url))
+
+    def unprepared(self, face: Face) -> object:
+        path = server_runs.current().new_directory("sqlite") / "new.db"
+        return sqlite.open_backend(Secret(f"sqlite:///{path}"))
 
     @cached_property
     def _raw(self) -> sqlite3.Connection:
@@ -148,8 +158,8 @@ class PostgresHarness(Harness):
     def __init__(self) -> None:
         self._rooms = ExitStack()
         self._server = self._rooms.enter_context(PostgresServer()) if OWN_SERVERS else None
-        server = self._server.url if self._server else shared_servers.postgresql()
-        self.url = self._rooms.enter_context(shared_servers.postgresql_database(server))
+        self._at = self._server.url if self._server else shared_servers.postgresql()
+        self.url = self._rooms.enter_context(shared_servers.postgresql_database(self._at))
         self._connect()
 
     def _connect(self) -> None:
@@ -160,11 +170,16 @@ class PostgresHarness(Harness):
         return postgresql.open_backend(Secret(self.url))
 
     def open_async(self) -> object:
-        return postgresql.open_async_backend(Secret(self._with_driver))
+        return postgresql.open_async_backend(Secret(self._with_driver(self.url)))
 
-    @property
-    def _with_driver(self) -> str:
-        return self.url.replace("postgresql:", f"postgresql+{self.driver}:", 1)
+    def unprepared(self, face: Face) -> object:
+        url = self._rooms.enter_context(shared_servers.postgresql_database(self._at))
+        if face is Face.SYNC:
+            return postgresql.open_backend(Secret(url))
+        return postgresql.open_async_backend(Secret(self._with_driver(url)))
+
+    def _with_driver(self, url: str) -> str:
+        return url.replace("postgresql:", f"postgresql+{self.driver}:", 1)
 
     def reset(self) -> None:
         self._raw.execute(EMPTY)
@@ -196,11 +211,11 @@ class PostgresHarness(Harness):
     ) -> AbstractContextManager[Transaction]:
         if face is Face.SYNC:
             return callers.of_engine(self._engine, kind)
-        return callers.of_async_engine(self._with_driver, kind, wait)
+        return callers.of_async_engine(self._with_driver(self.url), kind, wait)
 
     @cached_property
     def _engine(self) -> Any:
-        return callers.engine(self._with_driver)
+        return callers.engine(self._with_driver(self.url))
 
     def close(self) -> None:
         self._raw.close()
@@ -222,8 +237,8 @@ class MongoHarness(Harness):
     def __init__(self) -> None:
         self._rooms = ExitStack()
         self._server = self._rooms.enter_context(ReplicaSet(size=1)) if OWN_SERVERS else None
-        server = self._server.url if self._server else shared_servers.quick_replica_set()
-        self.url = self._rooms.enter_context(shared_servers.mongodb_database(server))
+        self._at = self._server.url if self._server else shared_servers.quick_replica_set()
+        self.url = self._rooms.enter_context(shared_servers.mongodb_database(self._at))
         self._plain_url = self.url
         self._client = self._rooms.enter_context(MongoClient[dict[str, Any]](self.url))
         codec: CodecOptions[dict[str, Any]] = CodecOptions(uuid_representation=4)
@@ -235,6 +250,11 @@ class MongoHarness(Harness):
 
     def open_async(self) -> object:
         return mongodb.open_async_backend(Secret(self.url))
+
+    def unprepared(self, face: Face) -> object:
+        url = self._rooms.enter_context(shared_servers.mongodb_database(self._at))
+        opener = mongodb.open_backend if face is Face.SYNC else mongodb.open_async_backend
+        return opener(Secret(url))
 
     def reset(self) -> None:
         self._raw.delete_many({})
@@ -278,6 +298,7 @@ class StrictMongoHarness(MongoHarness):
         self.url = shared_servers.with_options(self.url, strict="true")
 
 
+NOTHING_TO_PREPARE = "a dictionary has nothing to prepare"
 NOT_OURS = "the server is shared with other tests; `nox -s conformance` has one to kill"
 
 OURS = (MemoryHarness, PlainHarness, SQLiteHarness, PostgresHarness, AsyncpgHarness, MongoHarness)

@@ -91,7 +91,7 @@ class Interplay(RuleBasedStateMachine):
         self.steps.append(Step(call, args, options))
         try:
             self.steps[-1].take(self.play)
-        except Exception as error:
+        except Exception as error:  # whatever it is, these steps lead to it, and it goes on
             story = self.stage.story.lines()
             self.failed[:] = [(self.steps, Counterexample(error, {}, story))]
             raise
@@ -222,7 +222,7 @@ def any_history_gives_what_the_model_gives(stage: Stage) -> None:
         try:
             run_state_machine_as_test(tried, settings=settings)
         except Exception as error:
-            if not failed:
+            if not failed:  # Hypothesis's own, such as of a rule that cannot be reached
                 raise error from None
             steps, found = failed[0]
             if stage.profile.shrink:

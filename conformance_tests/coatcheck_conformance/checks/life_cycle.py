@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from coatcheck import Capability, ManagerClosed
+from coatcheck import Capability, ManagerClosed, SchemaMissing
 
 from ..clock import SECOND
 from ..frame.expecting import equal, identical, raises
@@ -36,6 +36,23 @@ def preparing_is_idempotent_and_finds_what_is_prepared(stage: Stage) -> None:
         stage.manager().ping()
         equal(everything(stage), population.model.sessions)
         assert stage.manager().issue("user", method="password")
+
+
+@check_of("life cycle", shares=False)
+def a_missing_schema_is_refused_and_not_made_by_a_look(stage: Stage) -> None:
+    backend = stage.harness.unprepared(stage.face)
+    try:
+        for _ in range(2):
+            with raises(SchemaMissing):
+                _asked(stage, backend, "prepare", False)
+        for create in (True, False):
+            _asked(stage, backend, "prepare", create)
+        with stage.visitor(backend, prepare=False) as sessions:
+            issued = sessions.issue("user", method="password")
+            equal(sessions.validate(issued.token), issued.session)
+    finally:
+        _asked(stage, backend, "close")
+    stage.examples += 1
 
 
 @check_of("life cycle")

@@ -40,6 +40,13 @@ def holds(value: object, words: str, *, law: int | None = None) -> None:
         raise Broken(words, actual=value, law=law)
 
 
+def in_words(error: BaseException) -> str:
+    """The type and the words of an exception, and those of its cause, on one line."""
+    words = "; ".join(str(error).splitlines())
+    cause = f", caused by {in_words(error.__cause__)}" if error.__cause__ else ""
+    return f"{type(error).__name__}: {words}{cause}"
+
+
 class Caught:
     """What a call raised, once it has."""
 

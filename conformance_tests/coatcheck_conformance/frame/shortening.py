@@ -33,8 +33,7 @@ class Step(NamedTuple):
             play.compare()
         except CoatcheckError as error:
             law = LAWS_OF_CALLS.get(self.call)
-            came = f"{type(error).__name__}: {error}"
-            raise Broken("it is answered", actual=came, law=law) from error
+            raise Broken("it is answered", actual=error, law=law) from error
 
 
 def failing(stage: Stage, steps: list[Step]) -> Counterexample | None:

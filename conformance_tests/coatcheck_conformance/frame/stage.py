@@ -25,6 +25,8 @@ from ..faces import awaited
 from ..harness import Face, Harness, NotShown
 from ..profiles import Profile
 from ..relay import relay_over
+from .contract import refuse_what_does_not_fit
+from .neighbour import Neighbour
 from .observers import Asking
 from .story import Narrated, Story
 
@@ -54,7 +56,9 @@ class Stage:
         self._remembered: dict[Any, Any] = {}
         self._rooms = ExitStack()
         self.backend: Any = self._opened()
-        self.info: BackendInfo = self.backend.info()
+        said = self._said()
+        refuse_what_does_not_fit(self.backend)
+        self.info: BackendInfo = said or self.backend.info()
         if self.info.asynchronous and not self.asynchronous:
             raise NotShown("the backend is asynchronous only")
         self.relay = relay_over(self.backend)
@@ -71,6 +75,13 @@ class Stage:
             except NotShown:
                 pass
         return self.harness.open()
+
+    def _said(self) -> BackendInfo | None:
+        """Its first answer, with which a check compares the later ones."""
+        with suppress(Exception):  # the core says better what is wrong with it
+            info: BackendInfo = self.backend.info()
+            return info
+        return None
 
     def begin(self, check: str, wanted: int, faces: int = len(Face)) -> None:
         """The next check, which finds the stage empty."""
@@ -142,9 +153,6 @@ class Stage:
     @cached_property
     def neighbour(self) -> Any:
         """Another process on the same store, where the harness can name it to one."""
-        # Not before: the process runs the module by its name, and warns if it was imported.
-        from .neighbour import Neighbour
-
         self.need(Capability.SHARED)
         neighbour = Neighbour(self.harness.second_process(), PEPPERS[0], self.clock)
         self._rooms.callback(neighbour.close)

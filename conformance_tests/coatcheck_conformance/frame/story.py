@@ -11,9 +11,10 @@ from inspect import iscoroutinefunction
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from coatcheck import IssuedSession, Record, Rejection, Session
+from coatcheck import IssuedSession, Record, Rejection, Session, SessionRef, Where
 
 from ..faces import blocking
+from .expecting import in_words
 
 LONGEST_LINE = 300
 TOKEN = re.compile("[a-z][a-z0-9]{1,15}_[A-Za-z0-9_-]{40,}")
@@ -89,21 +90,23 @@ class Names:
     def of(self, value: Any) -> str:
         """A value in a few words."""
         if isinstance(value, IssuedSession):
-            return f"{self.of(value.session.id)}, valid until {_instant(value.session.valid_until)}"
+            return f"{self.of(value.session.id)}, {_validity(value.session)}"
         if isinstance(value, Session):
-            end = f"valid until {_instant(value.valid_until)}"
             scopes = f"scopes {self.of(value.scopes)}"
-            return f"Session({self.of(value.id)}, {value.user_id!r}, {scopes}, {end})"
+            return f"Session({self.of(value.id)}, {value.user_id!r}, {scopes}, {_validity(value)})"
         if isinstance(value, Rejection):
             return f"rejected: {value.reason}"
-        if isinstance(value, Record):
-            return f"Record({self.of(value.id)}, {value.user_id!r}, ...)"
+        if isinstance(value, Record | SessionRef):
+            return f"{type(value).__name__}({self.of(value.id)}, {value.user_id!r}, ...)"
+        if isinstance(value, Where):
+            given = {name: each for name, each in value._asdict().items() if each is not None}
+            return f"Where({', '.join(f'{name}={self.of(each)}' for name, each in given.items())})"
         if isinstance(value, UUID):
             return self._ids.get(value, str(value))
         if isinstance(value, datetime):
             return _instant(value)
         if isinstance(value, timedelta):
-            return f"{value.total_seconds():g} s"
+            return _span(value)
         if isinstance(value, set | frozenset):
             # Sorted, since the order of a set is another one in every process.
             return "{" + ", ".join(sorted(map(self.of, value))) + "}"  # pyright: ignore[reportUnknownArgumentType]
@@ -113,8 +116,21 @@ class Names:
         if isinstance(value, list | tuple) and not hasattr(value, "_fields"):  # pyright: ignore[reportUnknownArgumentType]
             return f"[{', '.join(self.of(each) for each in value)}]"  # pyright: ignore[reportUnknownVariableType]
         if isinstance(value, BaseException):
-            return f"{type(value).__name__}: {self._without_ids(str(value))}"
+            return self._without_ids(in_words(value))
         return self._text(value) if isinstance(value, str) else repr(value)  # pyright: ignore[reportUnknownArgumentType]
+
+    def of_both(self, expected: object, actual: object) -> tuple[str, str]:
+        """Two values that were to be equal; of two rows only the fields in which they are not.
+        `...` is no value."""
+        if isinstance(expected, Record) and isinstance(actual, Record):
+            rows = expected._asdict(), actual._asdict()
+            unlike = [name for name in rows[0] if rows[0][name] != rows[1][name]]
+            # A hash is to be seen nowhere.
+            expected, actual = (
+                {n: "..." if n == "key_hash" else row[n] for n in unlike} for row in rows
+            )
+        one, other = ("" if value is ... else self.of(value) for value in (expected, actual))
+        return one, other
 
     def _text(self, text: str) -> str:
         if text in self._words:
@@ -123,12 +139,30 @@ class Names:
 
     def _without_ids(self, text: str) -> str:
         for session_id, name in self._ids.items():
-            text = text.replace(str(session_id), name)
+            # Whoever names an id may have said already what it is of.
+            text = text.replace(f"session {session_id}", name).replace(str(session_id), name)
         return text
 
 
-def _instant(instant: datetime | None) -> str:
-    return "for ever" if instant is None else instant.isoformat(" ", "milliseconds")
+def _validity(session: Session) -> str:
+    end = session.valid_until
+    return "valid for ever" if end is None else f"valid until {_instant(end)}"
+
+
+def _instant(instant: datetime) -> str:
+    return instant.isoformat(" ", "microseconds" if instant.microsecond % 1000 else "milliseconds")
+
+
+def _span(span: timedelta) -> str:
+    """To the microsecond, in the units in which one would say it: `365 days`, `1.5 s`."""
+    length = abs(span)
+    minutes, seconds = divmod(length.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    exact = f"{seconds}.{length.microseconds:06}".rstrip("0").rstrip(".")
+    days = f"{length.days} {'day' if length.days == 1 else 'days'}"
+    parts = (days, f"{hours} h", f"{minutes} min", f"{exact} s")
+    said = [part for part in parts if not part.startswith("0 ")] or ["0 s"]
+    return ("-" if span < timedelta() else "") + " ".join(said)
 
 
 class Narrated:

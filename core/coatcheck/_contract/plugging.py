@@ -106,9 +106,27 @@ def _register(manager: pluggy.PluginManager, plugin: object, role: str) -> None:
     try:
         manager.register(plugin)
     except pluggy.PluginValidationError as error:
-        raise ConfigError(f"the {role} {_name(plugin)} has a hook that does not fit") from error
+        which = _misfit(manager, plugin)
+        raise ConfigError(
+            f"the {role} {_name(plugin)} has a hook that does not fit{which}"
+        ) from error
     except ValueError:
         raise ConfigError(f"the {role} {_name(plugin)} is registered twice") from None
+
+
+def _misfit(manager: pluggy.PluginManager, plugin: object) -> str:
+    """The first hook that takes an argument which it is not given, and those that it is given."""
+    for name, caller in vars(manager.hook).items():
+        spec = getattr(caller, "spec", None)
+        if spec is None or manager.parse_hookimpl_opts(plugin, name) is None:
+            continue
+        surplus = [
+            a for a in inspect.signature(getattr(plugin, name)).parameters if a not in spec.argnames
+        ]
+        if surplus:
+            given = ", ".join(spec.argnames) or "nothing"
+            return f": {name} takes {', '.join(surplus)}, and is given {given}"
+    return ""
 
 
 def _refuse_unknown_hooks(manager: pluggy.PluginManager) -> None:

@@ -9,7 +9,7 @@ from coatcheck_redis import open_async_backend, open_backend
 from redis_server import RedisServer
 
 from coatcheck import Secret
-from coatcheck_conformance import Conformance, Harness
+from coatcheck_conformance import Conformance, Face, Harness
 
 
 class RedisHarness(Harness):
@@ -28,6 +28,10 @@ class RedisHarness(Harness):
 
     def open_async(self) -> object:
         return open_async_backend(Secret(self.url))
+
+    def unprepared(self, face: Face) -> object:
+        opener = open_backend if face is Face.SYNC else open_async_backend
+        return opener(Secret(f"{self.url}&prefix=unprepared-{face}"))
 
     def rows(self) -> Iterable[object]:
         read: dict[bytes, Callable[[bytes], object]] = {

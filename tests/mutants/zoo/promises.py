@@ -6,12 +6,13 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-from coatcheck import BackendInfo, BackendUnavailable, Capability, Unsupported
+from coatcheck import BackendInfo, BackendUnavailable, Capability, SchemaMissing, Unsupported
 from coatcheck import _fields as fields
 from coatcheck._managers.sync import SessionManager
 from coatcheck_backends.memory import MemoryBackend
+from coatcheck_conformance import Face
 
-from .declaring import broken_core, broken_store, marked
+from .declaring import broken, broken_core, broken_store, marked
 from .harnesses import InMemory
 from .processes import Front, broken_front
 
@@ -93,6 +94,63 @@ class PreparedOnce(MemoryBackend):
         if self.prepared and create:
             raise BackendUnavailable("the table exists already")
         self.prepared = True
+
+
+class WithSchema(MemoryBackend):
+    """A correct one, with something to prepare.
+
+    :ivar is_made: whether somebody has.
+    """
+
+    is_made = False
+
+    def prepare(self, create: bool) -> None:
+        if not (create or self.is_made):
+            raise SchemaMissing("memory: nobody has prepared it")
+        self.is_made = True
+
+
+class Preparable(InMemory):
+    """Over a kind of these."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        super().__init__(marked(kind)())
+
+    def unprepared(self, face: Face) -> object:
+        return type(self.backend)()
+
+
+def broken_preparation(name: str) -> Any:
+    """Decorates a class that prepares badly."""
+
+    def add(kind: type[WithSchema]) -> type[WithSchema]:
+        broken(name, {0}, lambda: Preparable(kind))
+        return kind
+
+    return add
+
+
+@broken_preparation("a look at the schema makes it")
+class MadeByLook(WithSchema):
+    def prepare(self, create: bool) -> None:
+        self.is_made = True
+
+
+@broken_preparation("a missing schema is refused once, and made by that")
+class RefusedOnce(WithSchema):
+    def prepare(self, create: bool) -> None:
+        try:
+            super().prepare(create)
+        finally:
+            self.is_made = True
+
+
+@broken_preparation("a missing schema is an error of the store")
+class OtherError(WithSchema):
+    def prepare(self, create: bool) -> None:
+        if not (create or self.is_made):
+            raise BackendUnavailable("there is no such table")
+        self.is_made = True
 
 
 # Field rules
