@@ -90,7 +90,8 @@ def test_an_unknown_argument_is_refused() -> None:
         @hookimpl
         def ping(self, loudly: bool) -> None: ...
 
-    with pytest.raises(ConfigError, match=r"Extra .*not fit: ping takes loudly, and is given nothing"):
+    why = r"Extra .* does not fit: ping takes loudly, and is given nothing"
+    with pytest.raises(ConfigError, match=why):
         opened(Extra())
 
 

@@ -38,8 +38,9 @@ def change_of(mutation: MutationSpec, diff: str) -> Change:
 
 
 def is_run(tree: Path, mutation: MutationSpec, operators: list[str]) -> bool:
-    """Whether one of these operators made it, and in code that runs: annotations and what is
-    imported for them are not, since `from __future__ import annotations` stands in every file."""
+    """Whether one of these operators made it, and in code that runs: annotations, what is imported
+    for them and protocols are not, since `from __future__ import annotations` stands in every
+    file."""
     if not any(re.fullmatch(operator, mutation.operator_name) for operator in operators):
         return False
     spans = _not_run(tree / mutation.module_path)
@@ -67,4 +68,6 @@ def _annotations(module: ast.Module) -> Iterator[ast.stmt | ast.expr]:
             case ast.AnnAssign(annotation=annotation):
                 yield annotation
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                yield node
+            case ast.ClassDef(bases=[ast.Name(id="Protocol")]):
                 yield node

@@ -1,6 +1,7 @@
 """Mutation testing by cosmic-ray, as `mutation.toml` has it.
 
-    python tests/mutation/mutate.py [TARGET]... [--sample N] [--seed N] [--keep DIRECTORY]
+    python tests/mutation/mutate.py [TARGET]... [--sample N] [--seed N] [--share K/N]
+        [--keep DIRECTORY]
 
 The mutants are made in a copy of the working tree, and judged by a process that is kept warm
 (`warm.py`). A mutant that survives must be explained in `survivors.toml`. Fails if one is not,
@@ -53,20 +54,22 @@ def main() -> int:
     directory = arguments.keep or Path(tempfile.mkdtemp(prefix="mutation-"))
     failed = False
     try:
-        tree = directory / "tree"
-        if not tree.exists():
-            copy_of_the_working_tree(tree)
-            compileall.compile_dir(tree, quiet=1)
+        tree, untouched = directory / "tree", directory / "untouched"
+        if not untouched.exists():
+            copy_of_the_working_tree(untouched)
+        # Again at each start: a run that was broken off leaves its last mutation where it was.
+        shutil.copytree(untouched, tree, dirs_exist_ok=True)
+        compileall.compile_dir(tree, quiet=1)
         for name in arguments.targets or wanted["targets"]:
             target = {**wanted, **wanted["targets"][name]}
             session = directory / f"{name}.sqlite"
             if not session.exists():
                 begin(tree, session, target)
-                thin_out(tree, session, target, arguments.sample, arguments.seed)
+                thin_out(tree, session, target, arguments)
             with warm(tree, directory, target) as ask:
                 carry_out(tree, session, ask, limit=baseline(ask))
             scores = read(session)
-            failed |= not report(name, target, scores, explained, whole=not arguments.sample)
+            failed |= not report(name, target, scores, explained, whole=is_whole(arguments))
     finally:
         if arguments.keep is None:
             shutil.rmtree(directory)
@@ -78,6 +81,7 @@ def _arguments(targets: list[str]) -> argparse.Namespace:
     parser.add_argument("targets", nargs="*", help=f"of {', '.join(targets)}; without any, all")
     parser.add_argument("--sample", type=int, help="so many mutants of each target")
     parser.add_argument("--seed", type=int, default=0, help="another sample")
+    parser.add_argument("--share", type=_share, help="1/2 or 2/2: for one of two runs at once")
     parser.add_argument("--keep", type=Path, help="work here, and go on where a run was broken off")
     arguments = parser.parse_args()
     if unknown := set(arguments.targets) - set(targets):
@@ -86,6 +90,17 @@ def _arguments(targets: list[str]) -> argparse.Namespace:
         arguments.keep = arguments.keep.resolve()
         arguments.keep.mkdir(parents=True, exist_ok=True)
     return arguments
+
+
+def _share(text: str) -> tuple[int, int]:
+    part, parts = map(int, text.split("/"))
+    assert 1 <= part <= parts
+    return part, parts
+
+
+def is_whole(arguments: argparse.Namespace) -> bool:
+    """Whether every mutant of a target is tried."""
+    return not arguments.sample and not arguments.share
 
 
 def copy_of_the_working_tree(tree: Path) -> None:
@@ -114,16 +129,18 @@ def configure(session: Path, target: dict[str, Any], command: str, limit: float)
 
 
 def thin_out(
-    tree: Path, session: Path, target: dict[str, Any], sample: int | None, seed: int
+    tree: Path, session: Path, target: dict[str, Any], arguments: argparse.Namespace
 ) -> None:
     """Skip what another operator made, what stands where no program runs, and all but the
-    sample."""
+    sample and the share of it."""
+    sample: int | None = arguments.sample
+    part, parts = arguments.share or (1, 1)
     with use_db(session, WorkDB.Mode.open) as work:
         items = sorted(work.pending_work_items, key=lambda item: repr(item.mutations))
         kept = [item for item in items if is_run(tree, item.mutations[0], target["operators"])]
         if sample is not None and sample < len(kept):
-            kept = random.Random(seed).sample(kept, sample)
-        left = {item.job_id for item in kept}
+            kept = random.Random(arguments.seed).sample(kept, sample)
+        left = {item.job_id for item in kept[part - 1 :: parts]}
         for item in items:
             if item.job_id not in left:
                 work.set_result(item.job_id, WorkResult(WorkerOutcome.SKIPPED))
@@ -134,7 +151,7 @@ def warm(tree: Path, directory: Path, target: dict[str, Any]) -> Iterator[list[s
     """The command that has the tests run, while the process that runs them is there."""
     with tempfile.TemporaryDirectory() as room:
         socket, log = Path(room, "socket"), directory / "tests.log"
-        command = [sys.executable, tree / "tests/mutation/warm.py", socket]
+        command = [sys.executable, tree / "tests/mutation/warm.py", socket, directory]
         command += [",".join(target["warm"]), "-x", "-q", *target["options"]]
         command += ["-k", target["select"], f"--basetemp={room}/base"]
         command += ["--", *target["first"], "--", *target["tests"]]
@@ -177,7 +194,7 @@ def baseline(ask: list[str]) -> float:
         raise SystemExit("the tests fail without a mutation; `--keep` leaves tests.log")
     took = time.monotonic() - begun
     print(f"the tests take {took:.1f} s", flush=True)
-    return round(3 * took + 10)
+    return round(2 * took + 10)
 
 
 def carry_out(tree: Path, session: Path, ask: list[str], *, limit: float) -> None:

@@ -1,7 +1,7 @@
 """Judges mutants quickly: a process that has imported everything but coatcheck, and forks one
 process for each, which imports coatcheck as it stands on the disk and runs the tests.
 
-    python warm.py SOCKET MODULES OPTIONS -- TESTS [-- TESTS]...
+    python warm.py SOCKET DIRECTORY MODULES OPTIONS -- TESTS [-- TESTS]...
 
 `ask.py` connects and gets the exit code of pytest in one byte, of the first of these groups of
 tests in which one fails. If it goes away first, what runs for it is killed.
@@ -24,6 +24,8 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, settings
 
+ROOT = Path(__file__).resolve().parent.parent.parent
+
 
 def settle_hypothesis() -> None:
     """The same examples for every mutant, and no time spent on making a failure small."""
@@ -39,25 +41,36 @@ def settle_hypothesis() -> None:
 
 
 class KillersFirst:
-    """Begins with the tests that have killed most mutants, as a file in here tells."""
+    """Begins with the tests that killed most mutants of the module that is mutated now, and then
+    of any, as a file in here tells."""
 
     def __init__(self, directory: Path) -> None:
         self._file = directory / "killers"
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         self._file.touch()
-        kills = Counter(self._file.read_text().splitlines())
-        items.sort(key=lambda item: -kills[item.nodeid])
+        kills = Counter(tuple(line.split(" ", 1)) for line in self._file.read_text().splitlines())
+        of_any = Counter(name for _, name in kills.elements())
+        here = latest_module()
+        items.sort(key=lambda item: (-kills[here, item.nodeid], -of_any[item.nodeid]))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             with self._file.open("a") as file:
-                print(report.nodeid, file=file)
+                print(latest_module(), report.nodeid, file=file)
 
 
-def serve(server: socket.socket, options: list[str], groups: list[list[str]]) -> None:
+def latest_module() -> str:
+    """Where the mutation is, or the last one was."""
+    sources = (path for part in ("core", "backends") for path in (ROOT / part).rglob("*.py"))
+    return str(max(sources, key=lambda path: path.stat().st_mtime))
+
+
+def serve(
+    server: socket.socket, directory: Path, options: list[str], groups: list[list[str]]
+) -> None:
     """One mutant after the other."""
-    killers = KillersFirst(Path(server.getsockname()).parent)
+    killers = KillersFirst(directory)
     while True:
         connection, _ = server.accept()
         with connection:
@@ -93,7 +106,7 @@ def judge(connection: socket.socket, runs: list[list[str]], plugin: object) -> i
 
 
 def main() -> None:
-    path, modules, *words = sys.argv[1:]
+    path, directory, modules, *words = sys.argv[1:]
     options, *groups = ([*group] for split, group in groupby(words, "--".__ne__) if split)
     for module in modules.split(","):
         importlib.import_module(module)
@@ -101,7 +114,7 @@ def main() -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(path)
         server.listen()
-        serve(server, options, groups)
+        serve(server, Path(directory), options, groups)
 
 
 if __name__ == "__main__":
