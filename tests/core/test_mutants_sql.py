@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 
 from coatcheck import ConfigError, Secret
@@ -17,3 +19,23 @@ def test_the_beginning_of_time_is_a_number_that_a_column_of_eight_bytes_holds() 
 def test_a_file_takes_no_user_no_password_and_no_port(place: str) -> None:
     with pytest.raises(ConfigError, match="no user, password or port"):
         sqlite.open_backend(Secret(f"sqlite://{place}/sessions.db"))
+
+
+@pytest.mark.parametrize("path", ["file:sessions.db", "sessions%00.db"])
+def test_a_file_is_named_by_a_plain_path(path: str) -> None:
+    with pytest.raises(ConfigError, match="must be a plain path"):
+        sqlite.open_backend(Secret(f"sqlite:///{path}".replace("%00", "\0")))
+
+
+@pytest.mark.parametrize(
+    ("version", "taken"), [((3, 34, 1), False), ((3, 35, 0), True), ((4, 0, 0), True)]
+)
+def test_sqlite_must_have_returning(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], taken: bool
+) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", version)
+    if taken:
+        sqlite.open_backend(Secret("sqlite://"))
+        return
+    with pytest.raises(ConfigError, match=r"version 3\.35 is needed"):
+        sqlite.open_backend(Secret("sqlite://"))
