@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,12 @@ import pytest
 
 from coatcheck import (
     BackendError,
+    BackendUnavailable,
+    ConfigError,
     SchemaMissing,
     SchemaTooNew,
 )
+from coatcheck_backends.sqlite import schema
 from sqlite_files import PEPPER, Place, twenty_operations, verdict
 
 EIGHT = 8
@@ -97,6 +102,31 @@ def test_a_prepared_file_opens_without_that_right(place: Place, face: str) -> No
     sessions = place.open(face, prepare=False)
     assert sessions.validate(token)
     twenty_operations(sessions)
+
+
+def test_a_file_that_is_not_in_wal_mode_counts_as_not_prepared_until_it_is(
+    place: Place, face: str
+) -> None:
+    place.open(face).close()
+    place.sql("PRAGMA journal_mode=DELETE")
+    with pytest.raises(SchemaMissing, match="not in WAL mode"):
+        place.open(face, prepare=False)
+    twenty_operations(place.open())
+    assert place.sql("PRAGMA journal_mode") == [("wal",)]
+
+
+def test_where_there_can_be_no_wal_mode_that_is_said() -> None:
+    with (
+        closing(sqlite3.connect(":memory:")) as connection,
+        pytest.raises(ConfigError, match="cannot hold a database in WAL mode"),
+    ):
+        schema._switch_to_wal(connection)
+
+
+def test_a_file_that_cannot_be_made_is_unavailable(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BackendUnavailable, match="cannot be made"):
+        schema.make(str(tmp_path / "file" / "db"))
 
 
 @pytest.mark.parametrize("prepare", [True, False])
