@@ -9,6 +9,7 @@ import pytest
 from coatcheck import ConfigError, Secret
 from coatcheck_backends import sqlite
 from coatcheck_backends.sql.flavours import BEGINNING
+from coatcheck_backends.sqlite.location import parse
 
 
 def test_the_beginning_of_time_is_a_number_that_a_column_of_eight_bytes_holds() -> None:
@@ -39,3 +40,8 @@ def test_sqlite_must_have_returning(
         return
     with pytest.raises(ConfigError, match=r"version 3\.35 is needed"):
         sqlite.open_backend(Secret("sqlite://"))
+
+
+def test_a_url_that_does_not_say_how_many_connections_means_sixteen() -> None:
+    assert parse(Secret("sqlite:///a")).pool_size == 16
+    assert parse(Secret("sqlite:///a?pool_size=1000")).pool_size == 1000

@@ -73,6 +73,7 @@ def test_the_file_is_in_wal_mode_and_a_commit_is_synced(
         ("?synchronous=off", "synchronous"),
         ("?synchronous=normal", "synchronous"),
         ("?pool_size=0", "pool_size"),
+        ("?pool_size=1001", "pool_size"),
         ("?pool_size=many", "pool_size"),
         ("?pool_size=\u0661", "pool_size"),
         ("?pool_size=1&pool_size=2", "pool_size"),

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from children import in_child
-from coatcheck import BackendUnavailable, SchemaMissing, Secret
+from coatcheck import BackendUnavailable, SchemaMissing
 from coatcheck_backends.sqlite.in_memory import MemoryStore
-from coatcheck_backends.sqlite.location import parse
 
 COUNT = "SELECT count(*) FROM note"
 NOT_OPEN = "the database in memory is not open"
@@ -90,8 +89,3 @@ def test_a_child_has_none_and_makes_none(store: MemoryStore) -> None:
 
     assert in_child(asked) == "sqlite: a database in memory does not survive a fork"
     assert store.read(COUNT, ()) == [(0,)]
-
-
-def test_a_url_that_does_not_say_how_many_connections_means_sixteen() -> None:
-    assert parse(Secret("sqlite:///a")).pool_size == 16
-    assert parse(Secret("sqlite:///a?pool_size=1000")).pool_size == 1000
