@@ -31,6 +31,8 @@ class Faulty(BindingRelay):
 
     share = 0.0
     """Of the calls that fail; 1 for all."""
+    let_through: int | None = None
+    """How many calls more until one fails, and all after it."""
 
     def __init__(self, backend: object, seed: int = 0) -> None:
         super().__init__(backend)
@@ -38,9 +40,16 @@ class Faulty(BindingRelay):
         self._random = random.Random(seed)
         self._lock = threading.Lock()
 
+    def mend(self) -> None:
+        """Fail no more."""
+        self.share, self.let_through = 0.0, None
+
     def _pass(self, hook: str, *args: Any) -> Any:
         with self._lock:
             fails = self._random.random() < self.share
+            if self.let_through is not None:
+                fails = fails or self.let_through <= 0
+                self.let_through -= 1
             self.failed += fails
         if fails:
             raise BackendUnavailable("the store of this test is down")

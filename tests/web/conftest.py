@@ -26,4 +26,4 @@ def here(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def store_is_up(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "here" in request.fixturenames:
-        request.getfixturevalue("here").store.share = 0.0
+        request.getfixturevalue("here").store.mend()

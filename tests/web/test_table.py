@@ -256,7 +256,7 @@ def test_a_store_that_cannot_answer_lets_nobody_in_and_signs_nobody_out(
     assert answer.headers["Retry-After"] == "1"
     assert not {"Set-Cookie", "WWW-Authenticate", "Location"} & set(answer.headers)
     assert_personal(answer)
-    here.store.share = 0.0
+    here.store.mend()
     assert here.client.get("/me", headers=headers).status_code == 200
 
 

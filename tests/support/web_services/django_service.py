@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -167,6 +168,19 @@ async def async_me(request: Any) -> HttpResponse:
     return JsonResponse({"user": session.user_id, "scopes": sorted(session.scopes)})
 
 
+async def async_stream(request: Any) -> StreamingHttpResponse:
+    session = await request.asession_info()
+    user = session.user_id if session else None
+
+    async def chunks() -> AsyncIterator[str]:
+        for _ in range(CHUNKS):
+            await asyncio.sleep(PAUSE)
+            again = await request.asession_info()
+            yield f"{user} {again.user_id if again else None}\n"
+
+    return StreamingHttpResponse(chunks())
+
+
 URLS = [
     path("public", public),
     path("who", who),
@@ -179,4 +193,4 @@ URLS = [
     path("login", login),
     path("logout", logout),
 ]
-ASYNC_URLS = [path("who", async_who), path("me", async_me)]
+ASYNC_URLS = [path("who", async_who), path("me", async_me), path("stream", async_stream)]
