@@ -1,4 +1,4 @@
-"""Each service runs once for a module of tests; they share what is in its store."""
+"""Each service runs once for all tests of a process; they share what is in its store."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from web_services import Service, services
 from web_worlds import World, world
 
 
-@pytest.fixture(scope="module", params=services(), ids=lambda service: service.name)
+@pytest.fixture(scope="session", params=services(), ids=lambda service: service.name)
 def service(request: pytest.FixtureRequest) -> Service:
     return request.param
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def here(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with world(service, tmp_path_factory.mktemp(service.name)) as running:
         yield running

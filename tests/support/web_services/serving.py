@@ -18,7 +18,8 @@ _START_SECONDS = 20
 
 def bound_socket() -> socket.socket:
     """On a free port of this machine."""
-    bound = socket.socket()
+    # With its protocol named, or asyncio leaves Nagle's algorithm on: 40 ms for each answer.
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.bind(("127.0.0.1", 0))
     return bound

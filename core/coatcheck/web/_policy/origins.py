@@ -8,12 +8,15 @@ and nothing of what comes from a neighbour under the same site. What a page cann
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection
 from urllib.parse import SplitResult, urlsplit
 
 from ..._errors import ConfigError
 from .requests import RequestHead
 
+_HOST = re.compile(r"[a-z0-9.\-]+|[0-9a-f:.]+")
+"""A name, which browsers spell in ASCII (IDNA), or an address."""
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -67,9 +70,9 @@ def _spelt(url: str) -> str | None:
         port = parts.port
     except ValueError:
         return None
-    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+    if parts.scheme not in _DEFAULT_PORTS or not _HOST.fullmatch(parts.hostname or ""):
         return None
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     shown = "" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}"
     return f"{parts.scheme}://{host}{shown}"
 
