@@ -1,0 +1,36 @@
+"""What can be a bearer token, said without showing it."""
+
+from __future__ import annotations
+
+import re
+
+from .._errors import InvalidInput
+from .._secret import Secret
+
+MAX_TOKEN = 4096
+
+_B64TOKEN = re.compile(r"[A-Za-z0-9._~+/-]++=*+")
+
+
+def is_bearer_token(token: Secret[object]) -> bool:
+    """Whether it is the `b64token` of RFC 6750, section 2.1, of at most 4,096 characters."""
+    return (
+        isinstance(token.reveal(), str)
+        and len(str(token.reveal())) <= MAX_TOKEN
+        and _B64TOKEN.fullmatch(str(token.reveal())) is not None
+    )
+
+
+def bearer_token(token: Secret[str]) -> Secret[str]:
+    """The token, or `InvalidInput`, which does not echo it."""
+    if not is_bearer_token(token):  # type: ignore[arg-type]
+        raise InvalidInput(
+            f"token must be a bearer token (RFC 6750): 1 to {MAX_TOKEN:,} ASCII letters, digits "
+            "and any of -._~+/, with = at the end only"
+        )
+    return token
+
+
+def is_same(one: Secret[str] | None, other: Secret[str]) -> bool:
+    """Whether both hold one token."""
+    return one is not None and one.reveal() == other.reveal()
