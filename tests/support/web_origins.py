@@ -116,6 +116,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.origin = origin
         super().__init__(*args)
 
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         seen = Seen(self.path, self.headers.get("Authorization"), body)
@@ -126,8 +129,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body)
-
-    do_POST = do_GET
 
     def log_message(self, *args: Any) -> None: ...
 

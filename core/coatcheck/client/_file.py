@@ -82,11 +82,13 @@ class FileTokenStore:
             if error.errno == errno.ELOOP:
                 raise ConfigError(f"{self._path} is a symbolic link; remove it") from None
             raise
-        with open(descriptor, "rb") as file:
+        try:
             self._refuse_shared(os.fstat(descriptor))
             # One more than a token may have, so that a longer one is not taken for its beginning.
             # Whatever the bytes are, they become a string, which is judged where it is used.
-            return Secret(file.read(MAX_TOKEN + 2).removesuffix(b"\n").decode("latin-1"))
+            return Secret(os.read(descriptor, MAX_TOKEN + 2).removesuffix(b"\n").decode("latin-1"))
+        finally:
+            os.close(descriptor)
 
     def _refuse_shared(self, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode):
@@ -161,7 +163,9 @@ def _make_private(directory: Path) -> None:
     """Make the directory and those above it that are missing, for their owner alone."""
     missing = [path for path in (directory, *directory.parents) if not path.exists()]
     for path in reversed(missing):
-        path.mkdir(mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):  # another process was faster
+            path.mkdir(mode=0o700)
+            path.chmod(0o700)  # whatever the umask takes away
 
 
 def _flush(directory: Path) -> None:
