@@ -37,7 +37,7 @@ PYTHONS = list(filter(is_found, ("3.11", "3.12", "3.13")))
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """All tests on real stores, on each Python that is found. Arguments go to pytest."""
-    session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("tests"))
+    session.install("-e", f".[cli,client,keyring,{ALL_STORES},conformance]", *group("tests"))
     # One more than there are cores, since many tests wait for a server.
     session.run("pytest", "-n", str((os.cpu_count() or 1) + 1), *session.posargs)
 
@@ -112,7 +112,9 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """mypy and pyright, both strict."""
-    session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("tests", "types", "bench"))
+    session.install(
+        "-e", f".[cli,client,keyring,{ALL_STORES},conformance]", *group("tests", "types", "bench")
+    )
     session.run("mypy")
     session.run("pyright", "--pythonpath", f"{session.bin}/python")
 
@@ -120,7 +122,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """The documentation, without a warning, into docs/_build."""
-    session.install("-e", f".[cli,{ALL_STORES},conformance]", *group("docs"))
+    session.install("-e", f".[cli,client,{ALL_STORES},conformance]", *group("docs"))
     session.run("sphinx-build", "-W", "--keep-going", "-b", "html", "docs", "docs/_build/html")
 
 
