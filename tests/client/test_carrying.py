@@ -89,6 +89,22 @@ def test_a_redirect_to_elsewhere_loses_the_token(
     assert home.tokens("/b") == [None]
 
 
+def test_a_redirect_to_https_on_the_same_host_loses_it_too(client: Any, home: WebOrigin) -> None:
+    sent: list[tuple[str, bool]] = []
+
+    def note(request: httpx2.Request) -> None:
+        sent.append((request.url.scheme, "Authorization" in request.headers))
+
+    async def note_async(request: httpx2.Request) -> None:
+        note(request)
+
+    hook = note if isinstance(client, httpx2.Client) else note_async
+    getattr(client, "asynchronous", client).event_hooks = {"request": [hook]}
+    with pytest.raises(httpx2.ConnectError):
+        client.get(f"{home.url}/to?{home.url.replace('http', 'https')}/a")
+    assert sent == [("http", True), ("https", False)]
+
+
 def test_a_redirect_that_leads_back_does_not_get_it_again(
     client: Any, home: WebOrigin, elsewhere: WebOrigin
 ) -> None:

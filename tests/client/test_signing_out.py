@@ -252,6 +252,19 @@ def test_the_client_and_the_auth_may_be_used_when_it_is_told(face: Face, home: W
     assert client.get(home.url).status_code == 200
 
 
+def test_an_answer_that_breaks_off_is_told_of_by_the_next_request(
+    face: Face, auth: SessionAuth, home: WebOrigin, told: Told
+) -> None:
+    broken = [("WWW-Authenticate", INVALID), ("Content-Length", "100"), ("Connection", "close")]
+    home.answers["/broken"] = Answer(401, broken)
+    client = face.client(auth)
+    with pytest.raises(httpx2.RemoteProtocolError):
+        client.get(f"{home.url}/broken")
+    assert (auth.signed_in(), told.times) == (False, 0)
+    assert client.get(home.url).status_code == 401
+    assert told.times == 1
+
+
 def test_a_streamed_answer_can_still_be_read(
     face: Face, auth: SessionAuth, home: WebOrigin
 ) -> None:

@@ -85,6 +85,11 @@ class WebOrigin:
         return Answer(401, [("WWW-Authenticate", challenge)])
 
 
+def is_whole(answer: Answer) -> bool:
+    """Whether the length of the body is that of the answer."""
+    return all(name != "Content-Length" for name, _ in answer.headers)
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = False
     request_queue_size = 128
@@ -125,7 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.origin.seen.append(seen)
         answer = self.origin.answer(seen)
         self.send_response(answer.status)
-        for name, value in [*answer.headers, ("Content-Length", str(len(answer.body)))]:
+        headers = {"Content-Length": str(len(answer.body))} if is_whole(answer) else {}
+        for name, value in [*answer.headers, *headers.items()]:
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(answer.body)

@@ -40,7 +40,7 @@ class Holding:
             if token is None:
                 return Found(None, self._seen)
             token = sealed(token)
-            if not is_bearer_token(token):  # type: ignore[arg-type]
+            if not is_bearer_token(token):
                 raise BackendError(
                     f"what the {type(self.store).__name__} holds is no bearer token; "
                     "sign out, or in again"
