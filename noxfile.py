@@ -14,7 +14,7 @@ nox.options.sessions = ["lint", "types", "tests", "docs", "wheel"]
 nox.options.error_on_external_run = True
 
 ALL_STORES = "postgresql,asyncpg,mongodb"
-ALL_WEB = "django,fastapi,flask,rest-framework,starlette"
+ALL_WEB = "client,django,fastapi,flask,keyring,rest-framework,starlette"
 PROJECT = nox.project.load_toml("pyproject.toml")
 
 

@@ -13,6 +13,7 @@ from sphinx.domains.python import PythonDomain
 from sphinx.environment import BuildEnvironment
 
 import coatcheck
+import coatcheck.client
 
 project = "coatcheck"
 author = "The coatcheck maintainers"
@@ -52,12 +53,14 @@ def public_name(
     """Lead a type hint such as `coatcheck._values.Session` to the public `coatcheck.Session`."""
     target = str(node.get("reftarget", ""))
     name = target.rpartition(".")[2]
-    if not target.startswith("coatcheck._") or name not in coatcheck.__all__:
+    if target.startswith("coatcheck.client._") and name in coatcheck.client.__all__:
+        public = f"coatcheck.client.{name}"
+    elif target.startswith("coatcheck._") and name in coatcheck.__all__:
+        public = f"coatcheck.{name}"
+    else:
         return None
     domain = env.domains["py"]
-    return domain.resolve_xref(
-        env, node["refdoc"], app.builder, "obj", f"coatcheck.{name}", node, content
-    )
+    return domain.resolve_xref(env, node["refdoc"], app.builder, "obj", public, node, content)
 
 
 def without_unset(*event: Any) -> tuple[str, str | None] | None:
