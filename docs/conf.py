@@ -14,6 +14,7 @@ from sphinx.environment import BuildEnvironment
 
 import coatcheck
 import coatcheck.client
+import coatcheck.web
 
 project = "coatcheck"
 author = "The coatcheck maintainers"
@@ -55,6 +56,8 @@ def public_name(
     name = target.rpartition(".")[2]
     if target.startswith("coatcheck.client._") and name in coatcheck.client.__all__:
         public = f"coatcheck.client.{name}"
+    elif target.startswith("coatcheck.web") and name in coatcheck.web.__all__:
+        public = f"coatcheck.web.{name}"
     elif target.startswith("coatcheck._") and name in coatcheck.__all__:
         public = f"coatcheck.{name}"
     else:

@@ -2,6 +2,7 @@
 
 - `python` blocks share one namespace for each document. What they print stands in
   the `output` block after them.
+- Those whose first line names a file are services: `test_quick_starts` runs them.
 - `console` blocks run in one shell for each document: lines after `$ ` are
   commands, the others are what they write.
 - `sh` blocks are not run, but every nox session and extra in them exists.
@@ -117,6 +118,8 @@ class Blocks:
         yield CodeBlockParser("sql", self.sql)
 
     def python(self, example: Example) -> None:
+        if re.match(r"# [\w/]+\.py\n", example.parsed):
+            return
         self.require_all_shown(f"line {example.line}")
         written = StringIO()
         with redirect_stdout(written):

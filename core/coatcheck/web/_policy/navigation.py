@@ -40,8 +40,8 @@ def local_path(given: object, *, default: str = "/") -> str:
     """`given` if a browser that is sent there stays on this service, otherwise `default`.
 
     For the `next` of a login page, which anybody can put into a link: an absolute path of at
-    most 2,048 characters, in ASCII, with no way out: no scheme, no host (`//`, `/\\`), no
-    backslash and nothing that a browser drops before it reads on.
+    most 2,048 characters, in ASCII, with no way out: no scheme, no host, no backslash, and
+    nothing that a browser drops before it reads on.
     """
     if isinstance(given, str) and len(given) <= _MAX_TARGET and _LOCAL.fullmatch(given):
         return given
