@@ -8,6 +8,7 @@ whatever COATCHECK_URL names. The service goes on running at the end; `--once` s
 import argparse
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -17,15 +18,17 @@ import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
 from http import HTTPStatus
+from http.cookies import SimpleCookie
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import httpx2
 
 HERE = Path(__file__).parent
 COATCHECK = Path(sys.executable).with_name("coatcheck")
 START_SECONDS = 20
+ADA = {"user": "ada", "password": "analytical engine"}
 
 
 class Unexpected(Exception):  # noqa: N818 - it is what the demo ends with, not an error of it
@@ -66,31 +69,76 @@ def main() -> int:
 
 
 def walk_through(client: httpx2.Client, directory: Path) -> None:
-    """The story: sign in, gain a scope, be revoked, sign in again, sign out."""
+    """The story: programs first, then a browser, then a program that notices by itself."""
+    sign_in_and_out(client, directory)
+    browse(client, directory)
+    be_told(client, directory)
+
+
+def sign_in_and_out(client: httpx2.Client, directory: Path) -> None:
+    """Sign in, gain a scope, be revoked, sign in again, sign out."""
     say("\n1. Without a token nobody is signed in.")
-    request(client, "GET", "/me", expected=401)
+    request(client, "GET", "/api/me", expected=401)
 
     say("\n2. Ada signs in. The token is shown once; the store keeps only a hash of it.")
-    request(client, "POST", "/login", {"user": "ada", "password": "wrong"}, expected=401)
-    ada = {"user": "ada", "password": "analytical engine"}
-    token = request(client, "POST", "/login", ada, expected=200)["token"]
-    me = request(client, "GET", "/me", token=token, expected=200)
-    check(me["scopes"] == ["read"], "/me shows the scope of the sign-in")
+    request(client, "POST", "/api/login", ADA | {"password": "wrong"}, expected=401)
+    token = request(client, "POST", "/api/login", ADA, expected=200).json()["token"]
+    me = request(client, "GET", "/api/me", token=token, expected=200).json()
+    check(me["scopes"] == ["read"], "/api/me shows the scope of the sign-in")
 
     say("\n3. An operator adds a scope, from another process. The next request has it.")
     command(directory, "update", me["session"], "--scope", "read", "--scope", "write")
-    me = request(client, "GET", "/me", token=token, expected=200)
-    check(me["scopes"] == ["read", "write"], "/me shows the new scope")
+    me = request(client, "GET", "/api/me", token=token, expected=200).json()
+    check(me["scopes"] == ["read", "write"], "/api/me shows the new scope")
 
     say("\n4. An operator revokes the session. The next request is refused.")
     command(directory, "revoke", me["session"])
-    request(client, "GET", "/me", token=token, expected=401)
+    request(client, "GET", "/api/me", token=token, expected=401)
 
     say("\n5. Ada signs in again, and out by herself.")
-    token = request(client, "POST", "/login", ada, expected=200)["token"]
-    request(client, "POST", "/logout", token=token, expected=204)
-    request(client, "GET", "/me", token=token, expected=401)
+    token = request(client, "POST", "/api/login", ADA, expected=200).json()["token"]
+    request(client, "POST", "/api/logout", token=token, expected=204)
+    request(client, "GET", "/api/me", token=token, expected=401)
     command(directory, "count", "--user", "ada")
+
+
+def browse(client: httpx2.Client, directory: Path) -> None:
+    """What a browser does, with a cookie instead of a token."""
+    page = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate"}
+    form = page | {"Sec-Fetch-Site": "same-origin"}
+
+    say("\n6. A browser asks for a page, and is sent to the login page.")
+    answer = request(client, "GET", "/", headers=page, expected=303)
+    check(answer.headers["Location"] == "/login?next=%2F", "the login page knows the wanted one")
+    request(client, "GET", "/login?next=%2F", headers=page, expected=200)
+    answer = request(client, "POST", "/login", ADA, headers=form, expected=303)
+    [(name, morsel)] = SimpleCookie(answer.headers["Set-Cookie"]).items()
+    cookie = {"Cookie": f"{name}={morsel.value}"}
+    request(client, "GET", "/", headers=page | cookie, expected=200)
+
+    say("\n7. A form on a page elsewhere cannot act for the user, although the cookie comes along.")
+    elsewhere = page | cookie | {"Origin": "https://elsewhere.example"}
+    request(client, "POST", "/logout", headers=elsewhere, expected=403)
+    request(client, "GET", "/", headers=page | cookie, expected=200)
+
+    say("\n8. An operator revokes the session. The next click leads to the login page.")
+    command(directory, "revoke-all", "--user", "ada")
+    request(client, "GET", "/", headers=page | cookie, expected=303)
+
+
+def be_told(client: httpx2.Client, directory: Path) -> None:
+    """What a program does that has coatcheck's client."""
+    say("\n9. A program asks now and then who it is, and is told when its session has ended.")
+    words = [sys.executable, HERE / "programme.py", str(client.base_url).rstrip("/")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        first = program.stdout.readline().strip()
+        say(f"   program: {first}")
+        command(directory, "revoke-all", "--user", "ada")
+        last = program.stdout.readline().strip()
+        say(f"   program: {last}")
+    check('"user":"ada"' in first, "the program is signed in")
+    check(program.returncode == 0 and last.startswith("signed out"), "the program is told")
 
 
 def request(
@@ -100,25 +148,41 @@ def request(
     body: dict[str, str] | None = None,
     *,
     token: str | None = None,
+    headers: dict[str, str] | None = None,
     expected: int,
-) -> Any:
-    """Send a request and print it with its answer; the answer's JSON, if it has any."""
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    shown = "" if token is None else f"   Authorization: Bearer {shortened(token)}"
+) -> httpx2.Response:
+    """Send a request and print it with its answer. With headers it is a browser's."""
+    given = headers or {}
+    shown = ""
     if body is not None:
-        shown += f"   {json.dumps(body | {'password': '…'}, ensure_ascii=False)}"
+        shown = f"   {json.dumps(body | {'password': '…'}, ensure_ascii=False)}"
+    if token is not None:
+        given = {"Authorization": f"Bearer {token}"}
+        shown = f"   Authorization: Bearer {shortened(token)}"
+    elif "Cookie" in given:
+        name, _, value = given["Cookie"].partition("=")
+        shown = f"   Cookie: {name}={shortened(value)}"
     say(f"   > {method} {path}{shown}")
-    response = client.request(method, path, json=body, headers=headers)
-    is_json = response.headers.get("content-type") == "application/json"
-    answer: Any = response.json() if is_json else None
-    text = response.text
-    if path == "/login" and is_json:
-        text = text.replace(answer["token"], shortened(answer["token"]))
-    say(f"   < {response.status_code} {response.reason_phrase}   {text}".rstrip())
+    if headers is None:
+        response = client.request(method, path, json=body, headers=given)
+    else:
+        response = client.request(method, path, data=body, headers=given)
+    say(f"   < {response.status_code} {response.reason_phrase}   {summary(response)}".rstrip())
     check(response.status_code == expected, f"{method} {path} answers {expected}")
     if response.status_code == HTTPStatus.UNAUTHORIZED:
-        check(response.headers.get("WWW-Authenticate") == "Bearer", "a 401 says Bearer")
-    return answer
+        challenge = response.headers.get("WWW-Authenticate", "")
+        check(challenge.startswith("Bearer"), "a 401 says Bearer")
+    return response
+
+
+def summary(response: httpx2.Response) -> str:
+    """The body if it is for programs; where a browser goes, and the title of a page."""
+    if "Location" in response.headers:
+        return f"Location: {response.headers['Location']}"
+    title = re.search(r"<title>(.*?)</title>", response.text)
+    if title:
+        return f"the page: {title[1]}"
+    return re.sub(r'(?<="token":")[^"]+', lambda match: shortened(match[0]), response.text)
 
 
 def command(directory: Path, *words: str) -> None:
@@ -186,15 +250,16 @@ def wait_until_it_answers(process: subprocess.Popen[bytes], port: int) -> None:
 def tell_how_to_go_on(directory: Path, port: int) -> None:
     """What to type next."""
     say(f"""
-The service goes on running; Ctrl-C stops it. In another terminal:
+The service goes on running; Ctrl-C stops it. Open it in a browser, or in two:
 
-  curl -i http://127.0.0.1:{port}/login \\
-       -d '{{"user": "ada", "password": "analytical engine"}}'
-  curl -i http://127.0.0.1:{port}/me -H "Authorization: Bearer $TOKEN"
+  http://localhost:{port}/     sign in as ada, password "analytical engine"
+
+and in another terminal:
 
   cd {shlex.quote(str(directory))}     # its .env has the URL and the pepper
   {COATCHECK} list --user ada
-  {COATCHECK} revoke-all --user ada""")
+  {COATCHECK} revoke-all --user ada    # then click anything in the browser
+  {sys.executable} {HERE / "programme.py"} http://localhost:{port}""")
 
 
 def environment() -> dict[str, str]:

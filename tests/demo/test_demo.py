@@ -31,7 +31,12 @@ def test_each_request_of_the_demo_is_answered_as_the_readme_says(tmp_path):
         *("revoke", "GET", "401"),
         *("POST", "200", "POST", "204", "GET", "401"),
         "count",
+        *("GET", "303", "GET", "200", "POST", "303", "GET", "200"),
+        *("POST", "403", "GET", "200"),
+        *("revoke-all", "GET", "303"),
+        "revoke-all",
     ]
+    assert "program: signed out" in done.stdout
     assert '"scopes":["read"]' in done.stdout
     assert '"scopes":["read","write"]' in done.stdout
     assert done.stdout.index('"scopes":["read"]') < done.stdout.index("$ coatcheck update")
@@ -57,7 +62,7 @@ def test_the_service_keeps_running_until_ctrl_c_and_then_leaves_nothing_behind(t
         shown = ""
         for line in driver.stdout:
             shown += line
-            if "revoke-all" in line:
+            if "programme.py" in line:
                 break
         port = int(re.search(r"http://127\.0\.0\.1:(\d+)", shown)[1])
         with socket.create_connection(("127.0.0.1", port), timeout=5):

@@ -109,6 +109,7 @@ def test_every_environment_variable_that_is_mentioned_exists() -> None:
         expected = f"`COATCHECK_{name.upper()}`" if name in Settings.model_fields else "in code"
         assert cells[4].startswith(expected)
     deliberate = {"COATCHECK_SECRETS_DIR", "COATCHECK_LIFTIME"}
+    deliberate |= {"COATCHECK_MANAGER", "COATCHECK_POLICY"}  # of Django's settings
     deliberate |= {shared_servers.POSTGRESQL, shared_servers.MONGODB}
     for path in PAGES:
         mentioned = set(re.findall(r"\bCOATCHECK_[A-Z0-9_]+[A-Z0-9]", path.read_text()))
