@@ -102,6 +102,14 @@ def pooler(session: nox.Session) -> None:
 
 
 @nox.session
+def browser(session: nox.Session) -> None:
+    """The demo in Chromium, which must be installed (Debian: the package chromium).
+    `COATCHECK_PICTURES=1` takes the documentation's pictures anew."""
+    session.install("-e", f".[cli,{ALL_STORES},{ALL_WEB},conformance]", *group("tests", "browser"))
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Style, format, and the direction of imports."""
     session.install("-e", ".", *group("lint"))
