@@ -147,9 +147,9 @@ def demo(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Every figure of docs/performance.md, against the raw drivers and the peers in one run.
 
-    `-- sqlite`, `postgresql`, `mongodb` or `peers` chooses; `-- --quick` is a short form of it.
+    `-- sqlite`, `postgresql`, `mongodb`, `peers` or `web` chooses; `-- --quick` is a short form.
     """
-    session.install("-e", ".[asyncpg,mongodb,postgresql]", *group("bench", "peers"))
+    session.install("-e", ".[asyncpg,fastapi,mongodb,postgresql]", *group("bench", "peers"))
     session.run("python", "benchmarks/bench.py", *session.posargs)
 
 

@@ -27,8 +27,8 @@ from databases import NAMES, Site, Store, open_site
 from databases.sqlite import SQLiteStore
 from rounds import Figure, table
 
-PEERS = "peers"
-SECTIONS = (*NAMES, *(f"{PEERS}-{name}" for name in NAMES))
+PEERS, WEB = "peers", "web"
+SECTIONS = (*NAMES, *(f"{kind}-{name}" for kind in (PEERS, WEB) for name in NAMES))
 HEAD = "| what | measured | wanted |\n| --- | --: | --: |"
 
 
@@ -56,7 +56,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "sections", nargs="*", metavar="section",
-        help=f"some of: {', '.join((*NAMES, PEERS, *SECTIONS[len(NAMES):]))}; default all",
+        help=f"some of: {', '.join((*NAMES, PEERS, WEB, *SECTIONS[len(NAMES):]))}; default all",
     )  # fmt: skip
     parser.add_argument("--quick", action="store_true", help="few rounds on few sessions")
     parser.add_argument("--charts", type=Path, help="draw the ratios into this directory")
@@ -74,21 +74,25 @@ def main() -> int:
 def _expanded(parser: argparse.ArgumentParser, given: list[str]) -> list[str]:
     found: list[str] = []
     for name in given or SECTIONS:
-        if name != PEERS and name not in SECTIONS:
+        if name not in {PEERS, WEB, *SECTIONS}:
             parser.error(f"no section {name!r}")
-        found += SECTIONS[len(NAMES) :] if name == PEERS else [name]
+        found += [f"{name}-{each}" for each in NAMES] if name in {PEERS, WEB} else [name]
     return found
 
 
 def run(section: str, amounts: Amounts, charts: Path | None) -> bool:
     """One section. False if a figure that the project wants was missed."""
-    peers, name = section.startswith(PEERS), section.removeprefix(f"{PEERS}-")
+    kind, _, name = section.rpartition("-")
     python = f"{platform.python_implementation()} {platform.python_version()}"
     with open_site(name) as site:
         print(f"## {section}\n\n{python}, {site.version}, {amounts.rounds} rounds, "
               f"{amounts.sessions:,} sessions\n", flush=True)  # fmt: skip
         store = site.make(amounts.sessions)
-        return race_peers(store, site, amounts) if peers else measure(store, site, amounts, charts)
+        if kind == WEB:
+            return serve_requests(store, site, amounts)
+        if kind == PEERS:
+            return race_peers(store, site, amounts)
+        return measure(store, site, amounts, charts)
 
 
 def race_peers(store: Store, site: Site, amounts: Amounts) -> bool:
@@ -96,6 +100,15 @@ def race_peers(store: Store, site: Site, amounts: Amounts) -> bool:
     found = against.rows(store, site, rounds=amounts.rounds, seconds=amounts.seconds / 10)
     print(against.table(found), "\n", flush=True)
     return all(row.holds for row in found)
+
+
+def serve_requests(store: Store, site: Site, amounts: Amounts) -> bool:
+    """Ours in an endpoint, beside the raw driver and beside a peer."""
+    import endpoints
+
+    found, held = endpoints.figures(store, site, rounds=amounts.rounds, seconds=amounts.seconds)
+    print(found, "\n", flush=True)
+    return held
 
 
 def measure(store: Store, site: Site, amounts: Amounts, charts: Path | None) -> bool:

@@ -40,13 +40,9 @@ class UserManager(UUIDIDMixin, BaseUserManager[User, UUID]):
 
 def open_peer(place: Place) -> Peer:
     """Reads a token in a database session of its own, as each request has one."""
-    if place.store == "sqlite":
-        url = f"sqlite+aiosqlite:///{place.file('fastapi_users.db')}"
-    else:
-        url = place.url.replace("postgresql:", "postgresql+asyncpg:", 1)
-    engine = create_async_engine(url)
+    engine = engine_of(place)
     make_session = async_sessionmaker(engine, expire_on_commit=False)
-    tokens = place.runner.run(_fill(engine, place))
+    tokens = place.runner.run(fill(engine, place))
 
     async def read(chosen: Sequence[str]) -> None:
         for token in chosen:
@@ -66,7 +62,15 @@ def open_peer(place: Place) -> Peer:
     )
 
 
-async def _fill(engine: AsyncEngine, place: Place) -> list[str]:
+def engine_of(place: Place) -> AsyncEngine:
+    """On a database of the place."""
+    if place.store == "sqlite":
+        return create_async_engine(f"sqlite+aiosqlite:///{place.file('fastapi_users.db')}")
+    return create_async_engine(place.url.replace("postgresql:", "postgresql+asyncpg:", 1))
+
+
+async def fill(engine: AsyncEngine, place: Place) -> list[str]:
+    """Make the tables, with as many users and tokens as ours has; the tokens."""
     users = [
         {"id": uuid4(), "email": f"user-{number}@example.com", "hashed_password": "!"}
         for number in range(place.users)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -92,12 +93,15 @@ def _head(scope: Scope) -> RequestHead:
     headers: Sequence[tuple[bytes, bytes]] = scope["headers"]
 
     def fields(name: str) -> list[str]:
-        wanted = name.encode("latin-1")
+        wanted = _encoded(name)
         return [value.decode("latin-1") for key, value in headers if key == wanted]
 
     is_handshake = scope["type"] == "websocket"
     method = "GET" if is_handshake else scope["method"]
     return RequestHead(method, _target(scope), fields, is_handshake)
+
+
+_encoded = functools.cache(str.encode)  # of the few names that the policy asks for
 
 
 def _target(scope: Scope) -> str:
@@ -108,17 +112,19 @@ def _target(scope: Scope) -> str:
 
 
 def _with_owed(message: Message, given: AsyncRequestAuth) -> Message:
+    if not given.exchange.is_personal:
+        return message
     headers: list[tuple[bytes, bytes]] = list(message.get("headers", ()))
     vary = [value.decode("latin-1") for name, value in headers if name.lower() == b"vary"]
     owed = given.exchange.owed(", ".join(vary))
-    if not owed:
-        return message
     if message["type"] == "websocket.accept":
         owed = [(name, value) for name, value in owed if name == "Set-Cookie"]
-    replaced = {name.lower().encode() for name, _ in owed} - {b"set-cookie"}
-    kept = [(name, value) for name, value in headers if name.lower() not in replaced]
-    added = [(name.lower().encode(), value.encode("latin-1")) for name, value in owed]
-    return {**message, "headers": kept + added}
+    kept = [pair for pair in headers if pair[0].lower() not in _REPLACED]
+    kept += [(_encoded(name).lower(), value.encode("latin-1")) for name, value in owed]
+    return {**message, "headers": kept}
+
+
+_REPLACED = {b"cache-control", b"vary"}
 
 
 async def _refuse(scope: Scope, refused: Refused, send: Send) -> None:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 try:
     from fastapi import Depends, FastAPI, Security
-    from fastapi.openapi.models import APIKey, APIKeyIn, HTTPBearer
+    from fastapi.openapi.models import HTTPBearer
     from fastapi.requests import HTTPConnection
-    from fastapi.security import SecurityScopes
     from fastapi.security.base import SecurityBase
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
@@ -16,7 +15,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from .._values import Session
-from . import AsyncRequestAuth, SessionCookie, WebPolicy
+from . import AsyncRequestAuth, WebPolicy
 from . import starlette as _starlette
 
 if TYPE_CHECKING:
@@ -25,31 +24,20 @@ if TYPE_CHECKING:
 _BEARER, _COOKIE = "SessionToken", "SessionCookie"
 
 
-class _ByCookie(SecurityBase):
-    """The second way to present a token. Only the document needs it."""
-
-    def __init__(self) -> None:
-        self.model = APIKey.model_validate({"in": APIKeyIn.cookie, "name": SessionCookie().name})
-        self.scheme_name = _COOKIE
-
-    async def __call__(self) -> None:
-        """Nothing is read here."""
-
-
 class _Required(SecurityBase):
-    """The session of whoever is asking, with the scopes that the dependency names."""
+    """The session of whoever is asking, with some scopes.
 
-    def __init__(self) -> None:
+    One dependency, since FastAPI spends more on each than a validation takes. The document gets
+    the second way to present a token from `_describe`.
+    """
+
+    def __init__(self, scopes: tuple[str, ...] = ()) -> None:
         self.model = HTTPBearer()
         self.scheme_name = _BEARER
+        self._scopes = scopes
 
-    async def __call__(
-        self,
-        connection: HTTPConnection,
-        security_scopes: SecurityScopes,
-        _: Annotated[None, Depends(_ByCookie())],
-    ) -> Session:
-        return await _starlette.auth(connection).require(*security_scopes.scopes)
+    async def __call__(self, connection: HTTPConnection) -> Session:
+        return await _starlette.auth(connection).require(*self._scopes)
 
 
 async def _optional(connection: HTTPConnection) -> Session | None:
@@ -60,9 +48,7 @@ async def _auth(connection: HTTPConnection) -> AsyncRequestAuth:
     return _starlette.auth(connection)
 
 
-_required = _Required()
-
-CurrentSession = Annotated[Session, Security(_required)]
+CurrentSession = Annotated[Session, Security(_Required())]
 """The session of whoever is asking. Nobody else reaches the endpoint: 401, or 303 to the login
 page."""
 
@@ -79,7 +65,7 @@ def require_scopes(*scopes: str) -> Any:
     As an argument, `session: Annotated[Session, require_scopes("notes:read")]`; for a route or
     a router, `dependencies=[require_scopes("admin")]`.
     """
-    return Security(_required, scopes=scopes)
+    return Security(_Required(scopes), scopes=scopes)
 
 
 def add_sessions(
@@ -101,20 +87,29 @@ def _describe(app: FastAPI, policy: WebPolicy) -> None:
     def openapi() -> dict[str, Any]:
         described = document()
         schemes = described.get("components", {}).get("securitySchemes", {})
-        if policy.cookie is None:
-            _leave_out(described, schemes, _COOKIE)
-        elif _COOKIE in schemes:
-            schemes[_COOKIE]["name"] = policy.cookie.name
-        if not policy.bearer:
-            _leave_out(described, schemes, _BEARER)
+        bearer = schemes.pop(_BEARER, None)
+        if bearer is None:  # no endpoint needs a session, or this was done before
+            return described
+        ways = [_BEARER] if policy.bearer else []
+        if policy.bearer:
+            schemes[_BEARER] = bearer
+        if policy.cookie is not None:
+            ways.append(_COOKIE)
+            schemes[_COOKIE] = {"type": "apiKey", "in": "cookie", "name": policy.cookie.name}
+        for path in described["paths"].values():
+            for operation in path.values():
+                _name_ways(operation, ways)
         return described
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _leave_out(described: dict[str, Any], schemes: dict[str, Any], name: str) -> None:
-    schemes.pop(name, None)
-    for path in described.get("paths", {}).values():
-        for operation in path.values():
-            if isinstance(operation, dict) and "security" in operation:
-                operation["security"] = [way for way in operation["security"] if name not in way]  # pyright: ignore
+def _name_ways(operation: dict[str, Any], ways: list[str]) -> None:
+    """Any of the ways to present a token will do, where the bearer token would."""
+    given: list[dict[str, list[str]]] = operation.get("security", [])
+    for requirement in given:
+        if _BEARER in requirement:
+            scopes = requirement[_BEARER]
+            others = [each for each in given if _BEARER not in each and _COOKIE not in each]
+            operation["security"] = [*({way: scopes} for way in ways), *others]
+            return

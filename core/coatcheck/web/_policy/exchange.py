@@ -38,11 +38,11 @@ class Exchange:
     __slots__ = (
         "_cookie_field",
         "_head",
-        "_is_personal",
         "_now",
         "_policy",
         "_rejected",
         "_session",
+        "is_personal",
     )
 
     def __init__(
@@ -53,7 +53,8 @@ class Exchange:
         self._now = now
         self._session: Session | None | Unset = UNSET
         self._rejected = False
-        self._is_personal = False
+        self.is_personal = False
+        """Whether the session was looked at or set, so that the answer is for nobody else."""
         self._cookie_field: str | None = None
 
     def read(self) -> Flow[Session | None]:
@@ -136,7 +137,7 @@ class Exchange:
 
         :param vary: the `Vary` that the application gave.
         """
-        if not self._is_personal:
+        if not self.is_personal:
             return []
         fields = [("Cache-Control", "no-store"), ("Vary", _varying(vary))]
         if self._cookie_field is not None:
@@ -152,13 +153,13 @@ class Exchange:
         """The answer when the store cannot say who this is, to be raised from its error."""
         # The kind of error only: a backend's own words might say more than a log may hold.
         logger.error("a request was answered with 503 (%s)", type(error).__name__)
-        self._is_personal = True
+        self.is_personal = True
         seconds = str(int(self._policy.retry_after.total_seconds()))
         return Refused(RefusalReason.STORE_UNAVAILABLE, [("Retry-After", seconds)])
 
     def _presented(self, *, sets_cookie: bool = False) -> Presented | None:
         """The token of the request, if it may be used here. Raises `Refused`."""
-        self._is_personal = True
+        self.is_personal = True
         policy = self._policy
         try:
             presented = credentials.presented(
@@ -220,7 +221,9 @@ class Exchange:
 
 def _varying(given: str | None) -> str:
     """What the application gave, and the two fields that a session comes by."""
-    names = [name.strip() for name in (given or "").split(",") if name.strip()]
+    if not given:
+        return "Authorization, Cookie"
+    names = [name.strip() for name in given.split(",") if name.strip()]
     if "*" in names:
         return "*"
     known = {name.lower() for name in names}
