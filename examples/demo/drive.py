@@ -129,7 +129,7 @@ def browse(client: httpx2.Client, directory: Path) -> None:
 def be_told(client: httpx2.Client, directory: Path) -> None:
     """What a program does that has coatcheck's client."""
     say("\n9. A program asks now and then who it is, and is told when its session has ended.")
-    words = [sys.executable, HERE / "programme.py", str(client.base_url).rstrip("/")]
+    words = [sys.executable, str(HERE / "programme.py"), str(client.base_url).rstrip("/")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         first = program.stdout.readline().strip()

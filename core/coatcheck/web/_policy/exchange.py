@@ -105,7 +105,7 @@ class Exchange:
         elif cookie and self._policy.cookie is None:
             raise ConfigError("cookie=True, but the policy of this service has no cookie")
         presented = self._presented(sets_cookie=cookie)
-        old = yield from self._authentic(presented)
+        old = yield from self._own(presented)
         issued: IssuedSession = yield from self._ask(
             lambda sessions: sessions.issue(user_id, **given)
         )
@@ -120,13 +120,13 @@ class Exchange:
         return issued
 
     def sign_out(self) -> Flow[bool]:
-        """Revoke the session that was presented. Whether there was one to revoke."""
+        """Revoke the session of the request. Whether there was one to revoke."""
         presented = self._presented()
-        session = yield from self._authentic(presented)
+        session = yield from self._own(presented)
         revoked = False
         if session is not None:
             revoked = yield from self._ask(lambda sessions: sessions.revoke(session.id))
-        if presented is not None and presented.by_cookie:
+        if self._cookie_field is not None or (presented is not None and presented.by_cookie):
             self._drop_cookie()
         self._session = None
         return revoked
@@ -177,8 +177,11 @@ class Exchange:
         trusted: Any = policy.trusted_origins
         return origins.is_proven(self._head, trusted, secure=policy.is_secure)
 
-    def _authentic(self, presented: Presented | None) -> Flow[Session | None]:
-        """The live session of the token; nobody ends one by naming it without its secret."""
+    def _own(self, presented: Presented | None) -> Flow[Session | None]:
+        """The live session of the request: the one that was read or signed in already, or that of
+        the token. Nobody ends one by naming it without its secret."""
+        if isinstance(self._session, Session):
+            return self._session
         if presented is None:
             return None
         outcome = yield from self._ask(
