@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any
@@ -18,7 +19,7 @@ from servers import PostgresServer
 from sqlite_files import failing, reads_of, twenty_operations, writes_of
 from transactions import WAYS
 
-DEADLINE = timedelta(seconds=0.3)
+DEADLINE = timedelta(seconds=0.5)
 
 
 @pytest.fixture
@@ -39,10 +40,18 @@ def nothing_left_behind() -> Iterator[None]:
         sleep(0.01)
 
 
+def hasty(place: Place, face: str, *options: dict[str, str]) -> Any:
+    """A manager with the short deadline. A busy machine may need a second try to open it."""
+    for _ in range(4):
+        with suppress(BackendUnavailable, OutcomeUnknown):
+            return place.open(face, *options, deadline=DEADLINE)
+    return place.open(face, *options, deadline=DEADLINE)
+
+
 def test_every_call_ends_in_time_on_a_frozen_server_and_all_is_well_after_it(
     own_place: Place, own_server: PostgresServer, face: str, frozen: Callable[[], None]
 ) -> None:
-    sessions = own_place.open(face, deadline=DEADLINE)
+    sessions = hasty(own_place, face)
     issued = sessions.issue("ann", method="password")
     session_id = issued.session.id
     reads, writes = reads_of(sessions, session_id, issued.token), writes_of(sessions, session_id)
@@ -67,7 +76,7 @@ async def _tasks() -> int:
 def test_a_write_that_was_sent_is_unknown(
     own_place: Place, own_server: PostgresServer, face: str, frozen: Callable[[], None]
 ) -> None:
-    sessions = own_place.open(face, deadline=DEADLINE)
+    sessions = hasty(own_place, face)
     issued = sessions.issue("ann", method="password")
     sessions.update(issued.session.id, scopes={"warm"})
     frozen()
@@ -80,7 +89,7 @@ def test_a_write_that_was_sent_is_unknown(
 def test_opening_and_closing_end_in_time(
     own_place: Place, own_server: PostgresServer, face: str, frozen: Callable[[], None]
 ) -> None:
-    sessions = own_place.open(face, deadline=DEADLINE)
+    sessions = hasty(own_place, face)
     sessions.ping()
     frozen()
     with failing((BackendUnavailable, OutcomeUnknown), DEADLINE):
@@ -97,9 +106,9 @@ def test_a_call_inside_a_transaction_ends_in_time(
     own_place: Place, own_server: PostgresServer, face: str, way: str, frozen: Callable[[], None]
 ) -> None:
     desk = Desk(own_place, face, way)
-    hasty = own_place.open(face, deadline=DEADLINE)
+    sessions = hasty(own_place, face)
     with desk.transaction() as transaction:
-        bound = own_place.within(hasty, transaction)
+        bound = own_place.within(sessions, transaction)
         bound.issue("ann", method="password")
         frozen()
         with failing(BackendUnavailable, DEADLINE):
@@ -109,7 +118,7 @@ def test_a_call_inside_a_transaction_ends_in_time(
             transaction.rollback()
     assert desk.witness.count() == 0
     with desk.transaction() as transaction:
-        own_place.within(hasty, transaction).issue("bob", method="password")
+        own_place.within(sessions, transaction).issue("bob", method="password")
         transaction.commit()
     assert desk.witness.count() == 1
 
@@ -117,7 +126,7 @@ def test_a_call_inside_a_transaction_ends_in_time(
 def test_many_callers_end_in_time_together(
     own_place: Place, own_server: PostgresServer, frozen: Callable[[], None]
 ) -> None:
-    sessions = own_place.open("psycopg", {"pool_size": "4"}, deadline=DEADLINE)
+    sessions = hasty(own_place, "psycopg", {"pool_size": "4"})
     issued = sessions.issue("ann", method="password")
     answers: list[Any] = []
 

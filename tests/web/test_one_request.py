@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import pytest
 
 from coatcheck import ConfigError, SessionManager
-from coatcheck.web import RequestAuth, RequestHead, WebPolicy
+from coatcheck.web import Refused, RequestAuth, RequestHead, WebPolicy
 from coatcheck_backends import memory
 from coatcheck_conformance.relay import BindingRelay
 from web_worlds import COOKIE, PEPPER
@@ -54,6 +56,39 @@ def test_what_was_signed_in_is_who_is_asking_from_then_on(sessions: SessionManag
     issued = auth.sign_in("bob", method="password", scopes={"a"})
     assert auth.session() == auth.require("a") == issued.session
     assert [session.user_id for session in sessions.find()] == ["bob"]
+
+
+def test_a_page_needs_no_proof_of_origin_unless_it_is_a_handshake(sessions: SessionManager) -> None:
+    token = sessions.issue("ann", method="password").token
+    fields = {"cookie": [f"{COOKIE}={token}"]}
+    page = RequestHead("GET", "/", lambda name: fields.get(name, ()))
+    assert RequestAuth(sessions, WebPolicy(), page).require().user_id == "ann"
+    with pytest.raises(Refused, match="cross_origin"):
+        RequestAuth(sessions, WebPolicy(), page._replace(is_handshake=True)).require()
+
+
+def test_a_recorded_use_sets_the_cookie_anew_also_when_the_clock_went_on_meanwhile() -> None:
+    instants = count(1_700_000_000_000)
+
+    def clock() -> datetime:
+        return datetime.fromtimestamp(next(instants) / 1000, UTC)
+
+    options = {"touch_interval": timedelta(milliseconds=1), "clock": clock, "pepper": PEPPER}
+    with SessionManager(memory.MemoryBackend(), **options) as sessions:
+        auth = request(sessions, sessions.issue("ann", method="password").token)
+        assert auth.session()
+        assert "Max-Age=6047" in str(set_cookie(auth))
+
+
+def test_an_answer_without_a_session_owes_nothing(sessions: SessionManager) -> None:
+    auth = request(sessions, sessions.issue("ann", method="password").token)
+    assert auth.exchange.owed("Accept") == []
+    auth.session()
+    owed = dict(auth.exchange.owed("Accept"))
+    assert owed["Cache-Control"] == "no-store"
+    assert owed["Vary"] == "Accept, Authorization, Cookie"
+    assert dict(auth.exchange.owed("*"))["Vary"] == "*"
+    assert dict(auth.exchange.owed("cookie,  ,x"))["Vary"] == "cookie, x, Authorization"
 
 
 def test_a_second_sign_in_ends_the_first(sessions: SessionManager) -> None:

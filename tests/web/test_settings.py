@@ -86,6 +86,13 @@ def test_a_policy_that_cannot_be_is_refused(given: dict[str, Any], named: str) -
         WebPolicy(**given)
 
 
+def test_settings_are_named_and_compared_by_their_values() -> None:
+    assert WebPolicy(realm="a") == WebPolicy(realm="a") != WebPolicy(realm="b")
+    for kind in (WebPolicy, SessionCookie):
+        with pytest.raises(TypeError):
+            kind("first")
+
+
 COOKIES = st.builds(
     SessionCookie,
     name=st.sampled_from(["s", "__Secure-s"]),

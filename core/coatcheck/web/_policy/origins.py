@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from ..._errors import ConfigError
 from .requests import RequestHead
@@ -39,18 +39,13 @@ def is_proven(head: RequestHead, trusted: Collection[str], *, secure: bool) -> b
 
 
 def _is_ours(origin: str, host: str, secure: bool) -> bool:
-    """Whether the origin names the host that was asked. Behind a proxy that ends TLS nobody
-    here knows the scheme, so that a cookie which only https sends must do for it."""
-    try:
-        parts = urlsplit(origin)
-        asked = urlsplit(f"{parts.scheme}://{host}")
-        if (parts.hostname, _port(parts)) != (asked.hostname, _port(asked)) or not parts.hostname:
-            return False
-    except ValueError:
+    """Whether the origin, in the spelling of browsers, names the host that was asked. Behind a
+    proxy that ends TLS nobody here knows the scheme, so that a cookie which only https sends must
+    do for it."""
+    scheme = origin.partition(":")[0]
+    if origin != _spelt(f"{scheme}://{host}"):
         return False
-    return parts.scheme == "https" or (
-        parts.scheme == "http" and (not secure or is_loopback(parts.hostname))
-    )
+    return scheme == "https" or not secure or is_loopback(urlsplit(origin).hostname or "")
 
 
 def checked_origin(given: object) -> str:
@@ -85,7 +80,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _port(parts: SplitResult) -> int | None:
-    return parts.port or _DEFAULT_PORTS.get(parts.scheme)
